@@ -1,0 +1,117 @@
+# Everything starts here, on a machine with Python 3.11 or newer (with venv) and make, and nothing else:
+#
+#   make demo                           the whole product on this machine, against the built-in sandbox Google
+#   make demo ARGS="--auto --exit"      the whole story, checked step by step
+#   make test                           style, types, layers, and the tests on SQLite and PostgreSQL
+#
+# PYTHON=… chooses the interpreter, VENV=… the folder of the environment, TESTS=… the tests to run.
+
+MAKEFLAGS += --no-print-directory
+SHELL = /bin/sh
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+BIN = $(VENV)/bin
+PYTHON ?=
+ARGS ?=
+TESTS ?= tests
+WORKERS ?= auto
+FLOOR = 95
+
+# An interpreter that is found may still be an empty shim or too old, so each is asked.
+SUITABLE = import sys; sys.exit(sys.version_info < (3, 11))
+CANDIDATES = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+
+# An environment made by hand is used as it is; one whose interpreter is gone (moved, upgraded) is made anew.
+SOUND := $(shell $(BIN)/python -c '$(SUITABLE)' 2>/dev/null && echo yes)
+ifneq ($(SOUND),yes)
+.PHONY: $(VENV)/made
+endif
+
+.PHONY: help demo test lint format types layers tests lock clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo "make lint | format | types | layers | tests | lock | clean"
+
+# --- the environment: a stamp file a step, so that a second call does nothing -----------------------------
+
+$(VENV)/made:
+ifneq ($(SOUND),yes)
+	@for candidate in $(CANDIDATES); do \
+	  if $$candidate -c '$(SUITABLE)' 2>/dev/null; then found=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "No Python 3.11 or newer among: $(CANDIDATES). Install one (Debian, Ubuntu: apt install python3 python3-venv) or say PYTHON=/path/to/python3."; \
+	  exit 1; \
+	fi; \
+	if ! $$found -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$$found has no venv. Install it (Debian, Ubuntu: apt install python3-venv) or say PYTHON=/path/to/python3."; \
+	  exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$($$found --version)"; \
+	rm -f $(VENV)/installed-*; \
+	$$found -m venv --clear $(VENV)
+endif
+	@touch $@
+
+$(VENV)/installed-runtime: requirements.lock pyproject.toml $(VENV)/made
+	@echo "Installing what ga-sync needs, each file checked against its hash (a minute or two, once)"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.lock pyproject.toml $(VENV)/made
+	@echo "Installing what the tests need, each file checked against its hash (a minute or two, once)"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	@touch $(VENV)/installed-runtime $@
+
+# --- what people run -------------------------------------------------------------------------------------
+
+demo: $(VENV)/installed-runtime
+	@$(BIN)/ga-sync demo $(ARGS)
+
+test: lint types layers
+	@rm -f .coverage .coverage.*
+	@$(BIN)/pytest $(TESTS) -q -rs -n $(WORKERS) --cov --cov-branch --cov-report=
+	@$(BIN)/coverage report
+	@$(BIN)/coverage json -q -o - | $(BIN)/python .ci/floor.py $(FLOOR)
+
+# The tests alone, without measuring them.
+tests: $(VENV)/installed-dev
+	@$(BIN)/pytest $(TESTS) -q -rs -n $(WORKERS)
+
+lint: $(VENV)/installed-dev
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && echo "style: nothing to say"
+
+format: $(VENV)/installed-dev
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+types: $(VENV)/installed-dev
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/mypy --no-error-summary --explicit-package-bases tests .ci/floor.py
+	@echo "types: nothing to say"
+
+layers: $(VENV)/installed-dev
+	@if $(BIN)/lint-imports --no-cache > $(VENV)/layers.txt 2>&1; then echo "layers: nothing to say"; else cat $(VENV)/layers.txt; exit 1; fi
+
+# --- the lock files --------------------------------------------------------------------------------------
+
+UV = build/uv
+COMPILE = $(UV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+
+$(UV)/made: $(VENV)/made
+	@$(BIN)/python -m venv --clear $(UV)
+	@$(UV)/bin/python -m pip --disable-pip-version-check -q install uv
+	@touch $@
+
+# UPGRADE=--upgrade takes the newest of everything; without it only what pyproject.toml asks for changes.
+lock: $(UV)/made
+	@$(COMPILE) $(UPGRADE) pyproject.toml --group build -o requirements.lock
+	@$(COMPILE) $(UPGRADE) -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+
+clean:
+	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Filter session recordings by the customer's own Google Analytics segments."""

@@ -1,0 +1,1 @@
+"""What customers and their administrators do: keys, links, pauses, removals, revocations."""

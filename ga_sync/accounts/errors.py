@@ -1,0 +1,79 @@
+"""Why something a person or a program asked for is refused.
+
+Refusal
+├── Unauthenticated      no or bad key
+├── Forbidden            the role may not do this
+├── NotFound             no such object, or not this key's
+├── Conflict             the object is not in a state for this
+├── Invalid              the request's values
+├── PropertyUnreadable   Google refuses the property to this Google account
+├── DimensionUnknown     no event-scoped custom dimension of this name
+├── Paused               the link is paused
+└── Unavailable          Google or we ourselves cannot answer now; try again
+"""
+
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """Root: ``slug`` is the problem type, the text says what to do and holds no secret."""
+
+    slug: ClassVar[str] = "invalid"
+
+
+class Unauthenticated(Refusal):
+    """No key, a malformed one, a wrong one or a revoked one: always the same words."""
+
+    slug: ClassVar[str] = "unauthenticated"
+
+
+class Forbidden(Refusal):
+    """The key's role may not do this."""
+
+    slug: ClassVar[str] = "forbidden"
+
+
+class NotFound(Refusal):
+    """No such object for this key."""
+
+    slug: ClassVar[str] = "not-found"
+
+
+class Conflict(Refusal):
+    """The object's state forbids this."""
+
+    slug: ClassVar[str] = "conflict"
+
+
+class Invalid(Refusal):
+    """A value is refused; never clamped."""
+
+    slug: ClassVar[str] = "invalid"
+
+
+class PropertyUnreadable(Refusal):
+    """The Google account may not read this property."""
+
+    slug: ClassVar[str] = "property-unreadable"
+
+
+class DimensionUnknown(Refusal):
+    """The property has no such event-scoped custom dimension, or it cannot be reported."""
+
+    slug: ClassVar[str] = "dimension-unknown"
+
+
+class Paused(Refusal):
+    """The link is paused: nothing is read from Google and nothing is answered."""
+
+    slug: ClassVar[str] = "paused"
+
+
+class Unavailable(Refusal):
+    """Not now; ``retry_after`` is in seconds."""
+
+    slug: ClassVar[str] = "unavailable"
+
+    def __init__(self, sentence: str, retry_after: int = 30) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after

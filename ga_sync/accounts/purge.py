@@ -1,0 +1,231 @@
+"""Destroying: a link with its key, a grant with all its links, a customer with all grants.
+
+The order is the proof. First one transaction fences every writer, moves the token into the outbox and deletes the rows.
+Then the keys are destroyed and a tombstone is written. Only then the receipt is dated, and Google is told. Each step
+can run twice; a job queued in the first transaction goes on where a crash stopped.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from ga_sync.accounts import store, views
+from ga_sync.accounts.errors import NotFound
+from ga_sync.accounts.queue import SYNC
+from ga_sync.accounts.views import View
+from ga_sync.index.cache import IndexCache
+from jobs import store as jobs_store
+from jobs.registry import Again, Done, Held, Task
+from models.audit import append
+from models.errors import DataKeyGone
+from models.grant import Grant, GrantStatus
+from models.keyring import Keyring, Owner
+from models.link import Link, LinkStatus
+from models.session import Store
+from oauth.revocation import Revocations
+from oauth.tokens import Tokens
+
+REVOKE, BURY = "revoke", "bury"
+_TAKEN_ALONG = "last_link"
+_RECOVERY = timedelta(seconds=30)
+
+
+class Purge:
+    """Destroys grants, links and customers."""
+
+    def __init__(
+        self,
+        data: Store,
+        keyring: Keyring,
+        tokens: Tokens,
+        revocations: Revocations,
+        index: IndexCache,
+        *,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._data, self._keyring, self._tokens = data, keyring, tokens
+        self._revocations, self._index = revocations, index
+        self._clock, self._new_id = clock, new_id
+
+    def grant(self, grant_id: str, customer_id: str, actor: str) -> View:
+        """Destroy a grant and everything learnt through it; the receipt. Again: the same receipt. Raises NotFound."""
+        counted = self._count(grant_id, customer_id)
+        with self._data.transaction() as session:
+            row = self._begin_grant(session, grant_id, customer_id, counted)
+            if row is None:
+                raise NotFound("there is no such grant for this key")
+            if row.purged_at is None:
+                append(session, self._clock(), actor, "grant.revoke", grant_id, customer_id)
+        again = self.finish_grant(grant_id, customer_id)
+        if again is not None:
+            with self._data.transaction() as session:
+                jobs_store.enqueue(session, REVOKE, grant_id, customer_id, again, self._new_id)
+        return self.receipt(grant_id, customer_id)
+
+    def receipt(self, grant_id: str, customer_id: str) -> View:
+        """The receipt of a grant that was destroyed."""
+        with self._data.reading() as session:
+            row = store.grant(session, grant_id, customer_id)
+        assert row is not None, "a revoked grant stays"
+        return views.receipt(row)
+
+    def _count(self, grant_id: str, customer_id: str) -> dict[str, int]:
+        """How many distinct recordings each link of the grant holds."""
+        with self._data.reading() as session:
+            links = store.links_of(session, grant_id, customer_id)
+            return {link.link_id: self._recordings(session, link) for link in links}
+
+    def _recordings(self, session: Session, link: Link) -> int:
+        try:
+            return self._index.serve(session, link).index.recordings
+        except DataKeyGone:
+            return 0
+
+    def _begin_grant(
+        self, session: Session, grant_id: str, customer_id: str, counted: dict[str, int]
+    ) -> Grant | None:
+        for link in store.links_of(session, grant_id, customer_id):
+            jobs_store.remove(session, SYNC, link.link_id)
+        row = store.grant(session, grant_id, customer_id, lock=True)
+        if row is None or row.status in {GrantStatus.REVOKING, GrantStatus.REVOKED}:
+            return row
+        now = self._clock()
+        for link in store.links_of(session, grant_id, customer_id):
+            self._erase(session, link, counted.get(link.link_id, 0), now)
+            self._add_to(row, link)
+        self._revocations.bury(session, row, now)
+        jobs_store.enqueue(session, REVOKE, grant_id, customer_id, now + _RECOVERY, self._new_id)
+        return row
+
+    def _erase(self, session: Session, link: Link, recordings: int, now: datetime) -> None:
+        link.purged_days = len(store.held_days(session, link.link_id, link.customer_id))
+        link.purged_segments = store.segment_count(session, link.link_id)
+        link.purged_recordings = recordings
+        store.erase_link(session, link, now)
+
+    def _add_to(self, row: Grant, link: Link) -> None:
+        row.purged_links = ",".join(filter(None, (row.purged_links, link.link_id)))
+        row.purged_days += link.purged_days
+        row.purged_segments += link.purged_segments
+        row.purged_recordings += link.purged_recordings
+
+    def finish_grant(self, grant_id: str, customer_id: str) -> datetime | None:
+        """Destroy the keys, date the receipt, tell Google once; when to tell it again, or None."""
+        with self._data.reading() as session:
+            row = store.grant(session, grant_id, customer_id)
+        if row is None:
+            return None
+        if row.purged_at is None:
+            self._destroy_keys(row)
+        return self._revocations.attempt(grant_id)
+
+    def _destroy_keys(self, row: Grant) -> None:
+        links = [link_id for link_id in row.purged_links.split(",") if link_id]
+        owners = [Owner("grant", row.grant_id), *(Owner("link", link_id) for link_id in links)]
+        self._keyring.destroy(owners, row.customer_id, self._clock())
+        self._tokens.forget(row.grant_id)
+        for link_id in links:
+            self._index.drop(link_id)
+        with self._data.transaction() as session:
+            again = store.grant(session, row.grant_id, row.customer_id, lock=True)
+            if again is not None and again.purged_at is None:
+                again.purged_at = self._clock()
+        self._data.checkpoint()
+
+    def link(self, link_id: str, customer_id: str, actor: str) -> View:
+        """Destroy a link and its key; the last link takes its grant along. Again: the same answer. Raises NotFound."""
+        with self._data.reading() as session:
+            row = store.any_link(session, link_id, customer_id)
+            if row is None:
+                raise NotFound("there is no such link for this key")
+            alone = len(store.links_of(session, row.grant_id, customer_id)) == 1
+        if row.status != LinkStatus.REMOVED:
+            if alone:
+                self._take_along(row, actor)
+            else:
+                self._remove(row, actor)
+        self._destroy_link_key(link_id, customer_id)
+        with self._data.transaction() as session:
+            jobs_store.remove(session, BURY, link_id)
+        return self._link_receipt(link_id, customer_id)
+
+    def _take_along(self, row: Link, actor: str) -> None:
+        self.grant(row.grant_id, row.customer_id, actor)
+        with self._data.transaction() as session:
+            again = store.any_link(session, row.link_id, row.customer_id, lock=True)
+            assert again is not None, "a removed link stays as a receipt"
+            again.reason = _TAKEN_ALONG
+
+    def _remove(self, row: Link, actor: str) -> None:
+        with self._data.transaction() as session:
+            jobs_store.remove(session, SYNC, row.link_id)
+            link = store.any_link(session, row.link_id, row.customer_id, lock=True)
+            assert link is not None, "links are never deleted, only emptied"
+            if link.status == LinkStatus.REMOVED:
+                return
+            now = self._clock()
+            self._erase(session, link, self._recordings(session, link), now)
+            link.reason = None
+            jobs_store.enqueue(session, BURY, link.link_id, link.customer_id, now + _RECOVERY, self._new_id)
+            append(session, now, actor, "link.remove", link.link_id, link.customer_id)
+
+    def _destroy_link_key(self, link_id: str, customer_id: str) -> None:
+        self._keyring.destroy([Owner("link", link_id)], customer_id, self._clock())
+        self._index.drop(link_id)
+        self._data.checkpoint()
+
+    def _link_receipt(self, link_id: str, customer_id: str) -> View:
+        with self._data.reading() as session:
+            row = store.any_link(session, link_id, customer_id)
+            assert row is not None, "a removed link stays as a receipt"
+            grant = store.grant(session, row.grant_id, customer_id) if row.reason == _TAKEN_ALONG else None
+        return {
+            "link_id": link_id,
+            "purged_at": views.moment(row.removed_at),
+            "days": row.purged_days,
+            "segments": row.purged_segments,
+            "recordings": row.purged_recordings,
+            "grant": views.receipt(grant) if grant else None,
+        }
+
+    def customer(self, customer_id: str, actor: str) -> View:
+        """Destroy everything of a customer. Again: the same answer."""
+        with self._data.reading() as session:
+            grants = store.customers_grants(session, customer_id)
+        return {"customer_id": customer_id, "grants": [self.grant(one, customer_id, actor) for one in grants]}
+
+    def bury_again(self) -> int:
+        """Apply tombstones to a restored backup before it serves: what was destroyed stays destroyed."""
+        buried = self._keyring.buried()
+        links = [owner.id for owner in buried if owner.kind == "link"]
+        grants = [owner.id for owner in buried if owner.kind == "grant"]
+        done = 0
+        for start in range(0, max(len(links), len(grants)), 500):
+            done += self._bury_batch(links[start : start + 500], grants[start : start + 500])
+        if done:
+            self._data.checkpoint()
+        return done
+
+    def _bury_batch(self, link_ids: Sequence[str], grant_ids: Sequence[str]) -> int:
+        with self._data.transaction() as session:
+            links, grants = store.live_among(session, link_ids, grant_ids)
+            now = self._clock()
+            for link in links:
+                jobs_store.remove(session, SYNC, link.link_id)
+                self._erase(session, link, 0, now)
+            for grant in grants:
+                self._revocations.bury(session, grant, now)
+                jobs_store.enqueue(session, REVOKE, grant.grant_id, grant.customer_id, now, self._new_id)
+            return len(links) + len(grants)
+
+    def revoke_job(self, task: Task, _held: Held) -> Again | Done:
+        """The handler of ``revoke`` jobs: goes on where a crash stopped, then tells Google until it answers."""
+        again = self.finish_grant(task.subject_id, task.customer_id)
+        return Done() if again is None else Again(again)
+
+    def bury_job(self, task: Task, _held: Held) -> Again | Done:
+        """The handler of ``bury`` jobs: the key of a removed link is destroyed even after a crash."""
+        self._destroy_link_key(task.subject_id, task.customer_id)
+        return Done()

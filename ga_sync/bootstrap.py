@@ -1,0 +1,291 @@
+"""The composition root: the only module that names every concrete class. Everything is checked before it serves."""
+
+import os
+import random
+import secrets
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+from ga_sync.accounts.keys import Keys
+from ga_sync.accounts.linking import Linking
+from ga_sync.accounts.links import Links
+from ga_sync.accounts.purge import BURY, REVOKE, Purge
+from ga_sync.accounts.queue import SYNC
+from ga_sync.accounts.recordings import Recordings
+from ga_sync.accounts.upkeep import UPKEEP, Upkeep
+from ga_sync.analytics.client import AnalyticsClient
+from ga_sync.index.cache import IndexCache
+from ga_sync.settings import Settings, SettingsError
+from ga_sync.sync.pipeline import Pipeline, Policy
+from jobs.registry import Registry
+from jobs.schedule import Retry
+from jobs.worker import Worker
+from models import kek, migrate
+from models.errors import KeyringMismatch
+from models.keyring import Keyring
+from models.meta import KEYRING_ID, DataFact
+from models.sealed import Secret
+from models.session import Store
+from oauth.consent import Consents
+from oauth.google import Google as OAuthGoogle
+from oauth.google import http_client
+from oauth.protocol import Endpoints
+from oauth.revocation import Revocations
+from oauth.tokens import Tokens
+
+INDEX_BYTES = 2_000_000_000
+_LEASE = timedelta(seconds=60)
+_RETRY = Retry(base=timedelta(seconds=30), cap=timedelta(hours=1))
+
+
+def new_id() -> str:
+    """A random id (RFC 9562, version 4)."""
+    return str(uuid.uuid4())
+
+
+def clock_of(settings: Settings) -> Callable[[], datetime]:
+    """The wall clock; in tests moved by the seconds that stand in ``GA_SYNC_CLOCK_OFFSET_FILE``, read at each use."""
+    path = settings.clock_offset_file
+    if path is None:
+        return lambda: datetime.now(UTC)
+
+    def shifted() -> datetime:
+        try:
+            offset = float(path.read_text(encoding="ascii") or 0)
+        except (OSError, ValueError):  # absent or half-written: no shift
+            offset = 0.0
+        return datetime.now(UTC) + timedelta(seconds=offset)
+
+    return shifted
+
+
+def scripts() -> Path:
+    """Where the migrations are: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent / "alembic"
+
+
+def open_kek(settings: Settings) -> kek.Kek:
+    """The key-encryption key that ``GA_SYNC_KEK`` names.
+
+    Raises:
+        SettingsError: it names no provider we have.
+        KekUnusable: it is absent or malformed.
+    """
+    provider, _, where = settings.kek.partition(":")
+    if provider == "file" and where:
+        return kek.read_file(Path(where), secrets.token_bytes)
+    if provider == "env" and where:
+        return kek.read_env(where, os.environ, secrets.token_bytes)
+    raise SettingsError("GA_SYNC_KEK must be file:PATH or env:NAME")
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Both databases."""
+
+    data: Store
+    keyring: Store
+
+    def upgrade(self) -> None:
+        """Bring both to this version's schema."""
+        migrate.upgrade(self.keyring, scripts(), "keyring")
+        migrate.upgrade(self.data, scripts(), "data")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.data.close()
+        self.keyring.close()
+
+
+def open_stores(settings: Settings) -> Stores:
+    """Both databases, not yet checked."""
+    return Stores(Store(settings.database_url), Store(settings.keyring_url))
+
+
+def open_keyring(settings: Settings, stores: Stores) -> Keyring:
+    """The keyring under its key-encryption key, not yet proved."""
+    return Keyring(stores.keyring, open_kek(settings), secrets.token_bytes, time.monotonic)
+
+
+def init_keyring(settings: Settings) -> str:
+    """Make the key file where there is none, the keyring's schema and the system's keys; the keyring's id.
+
+    Raises:
+        KeyringExists: it is there already and is never overwritten.
+    """
+    stores = open_stores(settings)
+    try:
+        migrate.upgrade(stores.keyring, scripts(), "keyring")
+        provider, _, where = settings.kek.partition(":")
+        if provider == "file" and where and not Path(where).exists():
+            kek.create_file(Path(where), secrets.token_bytes)
+        return open_keyring(settings, stores).initialise(clock_of(settings)())
+    finally:
+        stores.close()
+
+
+def same_keyring(settings: Settings, stores: Stores) -> None:
+    """Raises KeyringMismatch where the data names another keyring than the configured one."""
+    bind(stores.data, open_keyring(settings, stores).keyring_id())
+
+
+def bind(data: Store, keyring_id: str) -> None:
+    """Let the data name its keyring, once.
+
+    Raises:
+        KeyringMismatch: it names another one.
+    """
+    with data.transaction() as session:
+        fact = session.get(DataFact, KEYRING_ID)
+        if fact is None:
+            session.add(DataFact(name=KEYRING_ID, value=keyring_id))
+        elif fact.value != keyring_id:
+            raise KeyringMismatch(
+                "the data belongs to another keyring: set GA_SYNC_KEYRING_URL to the one it was written with"
+            )
+
+
+class Service:
+    """Everything wired, checked and ready; close it, or use it as a context manager."""
+
+    def __init__(self, settings: Settings, *, google: bool = True) -> None:
+        """Wire everything.
+
+        Args:
+            settings: of this process.
+            google: whether calls to Google will be made, so that an OAuth client must be configured.
+
+        Raises:
+            SettingsError, StoreNotReady, KeyringError: with a sentence that says what to do.
+        """
+        self.settings = settings
+        self.clock = clock_of(settings)
+        if google:
+            settings.require_google_client()
+        with ExitStack() as undo:
+            self.stores = open_stores(settings)
+            undo.callback(self.stores.close)
+            self._check_stores()
+            self._wire(undo)
+            self._close = undo.pop_all()
+
+    def _check_stores(self) -> None:
+        migrate.require_current(self.stores.keyring, scripts(), "keyring")
+        migrate.require_current(self.stores.data, scripts(), "data")
+        self.keyring = open_keyring(self.settings, self.stores)
+        self.keyring_id = self.keyring.keyring_id()
+        bind(self.stores.data, self.keyring_id)
+
+    def _wire(self, undo: ExitStack) -> None:
+        settings, data, clock = self.settings, self.stores.data, self.clock
+        client_id = settings.google_client_id
+        http = http_client()
+        undo.callback(http.close)
+        oauth = OAuthGoogle(
+            http,
+            Endpoints(settings.google_auth_uri, settings.google_token_uri, settings.google_revoke_uri),
+            client_id=client_id,
+            client_secret=Secret(settings.google_client_secret.get_secret_value()),
+            monotonic=time.monotonic,
+        )
+        self.google = AnalyticsClient(settings.google_admin_endpoint, settings.google_data_endpoint)
+        undo.callback(self.google.close)
+        self.consents = Consents(
+            data,
+            self.keyring,
+            oauth,
+            client_id=client_id,
+            public_url=settings.public_url,
+            clock=clock,
+            random=secrets.token_bytes,
+            new_id=new_id,
+        )
+        self.tokens = Tokens(
+            data, self.keyring, oauth, client_id=client_id, clock=clock, monotonic=time.monotonic
+        )
+        self.revocations = Revocations(data, self.keyring, oauth, clock=clock)
+        self.index = IndexCache(self.keyring, INDEX_BYTES)
+        self._wire_accounts()
+
+    def _wire_accounts(self) -> None:
+        data, clock, settings = self.stores.data, self.clock, self.settings
+        self.keys = Keys(data, clock, secrets.token_bytes)
+        self.links = Links(
+            data, self.keyring, clock=clock, new_id=new_id, retention_days=settings.retention_days
+        )
+        self.linking = Linking(
+            data,
+            self.keyring,
+            self.google,
+            self.tokens,
+            self.links,
+            clock=clock,
+            new_id=new_id,
+            backfill_days=settings.backfill_days,
+        )
+        self.recordings = Recordings(data, self.keyring, self.index, clock=clock, random=secrets.token_bytes)
+        self.purge = Purge(
+            data,
+            self.keyring,
+            self.tokens,
+            self.revocations,
+            self.index,
+            clock=clock,
+            new_id=new_id,
+        )
+        self.upkeep = Upkeep(data, self.consents, self.tokens, self.purge, clock=clock, new_id=new_id)
+
+    def prepare(self) -> None:
+        """What must be done before the first answer: a restored backup learns what was destroyed since."""
+        self.purge.bury_again()
+        self.upkeep.expire_days()
+
+    def worker(self, *, tick: float = 1.0) -> Worker:
+        """A worker with every kind of job registered."""
+        settings = self.settings
+        policy = Policy(settings.sync_interval, settings.backfill_days, settings.quota_share)
+        registry = Registry()
+        pipeline = Pipeline(
+            self.stores.data,
+            self.keyring,
+            self.google,
+            self.tokens,
+            policy,
+            clock=self.clock,
+            jitter=random.random,
+            new_id=new_id,
+        )
+        registry.register(SYNC, pipeline, lease=_LEASE, retry=_RETRY)
+        registry.register(REVOKE, self.purge.revoke_job, lease=_LEASE, retry=_RETRY)
+        registry.register(BURY, self.purge.bury_job, lease=_LEASE, retry=_RETRY)
+        registry.register(UPKEEP, self.upkeep.job, lease=_LEASE, retry=_RETRY)
+        self.upkeep.queue()
+        return Worker(
+            self.stores.data,
+            registry,
+            clock=self.clock,
+            owner=f"{socket.gethostname()[:24]}/{os.getpid()}/{secrets.token_hex(4)}",
+            exclusive=self.stores.data.is_sqlite,
+            tick=tick,
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._close.close()
+
+    def __enter__(self) -> Self:
+        """Itself, to be closed at the end of a ``with`` block."""
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Close."""
+        self.close()

@@ -1,0 +1,30 @@
+"""Logs go to stderr: for people on a terminal, JSON otherwise. Libraries speak from WARNING up."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure() -> None:
+    """Set up structlog and the standard library's logging, once a process."""
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("jobs").setLevel(logging.INFO)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)

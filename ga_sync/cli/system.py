@@ -1,0 +1,131 @@
+"""Commands of the operator: databases, keys, audit, health."""
+
+from typing import Annotated
+
+import typer
+
+from ga_sync import bootstrap, settings
+from ga_sync import doctor as checkup
+from ga_sync.accounts import store, views
+from ga_sync.cli.console import AsJson, Yes, confirm, err, listing, plain, show
+from models.audit import first_break
+
+db = typer.Typer(no_args_is_help=True, help="The databases.")
+keyring = typer.Typer(no_args_is_help=True, help="The keyring.")
+key = typer.Typer(no_args_is_help=True, help="API keys.")
+audit = typer.Typer(invoke_without_command=True, help="The audit log.")
+OPERATOR = "cli"
+
+
+@db.callback()
+def _db() -> None:
+    """The databases."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring both stores, data and keyring, to this version's schema."""
+    stores = bootstrap.open_stores(settings.load())
+    try:
+        stores.upgrade()
+    finally:
+        stores.close()
+    err.print("both stores are at this version's schema")
+
+
+@keyring.command("init")
+def keyring_init(as_json: AsJson = False) -> None:
+    """Make the key-encryption key (file) and the keyring. Never overwrites: exit 1 where they exist."""
+    show({"keyring_id": bootstrap.init_keyring(settings.load())}, as_json=as_json)
+
+
+@keyring.command("status")
+def keyring_status(as_json: AsJson = False) -> None:
+    """Where the key-encryption key is, and how many data keys there are."""
+    with bootstrap.Service(settings.load(), google=False) as service:
+        counts = service.keyring.counts()
+        show(
+            {"keyring_id": service.keyring_id, "kek": service.keyring.describe_kek(), **counts},
+            as_json=as_json,
+        )
+
+
+@key.command("create")
+def key_create(
+    role: Annotated[str, typer.Option(help="admin, console or store.")],
+    customer: Annotated[str, typer.Option(help="The customer's id, or '*' for every customer.")],
+) -> None:
+    """Make an API key and print it, once, alone on stdout."""
+    with bootstrap.Service(settings.load(), google=False) as service:
+        plain(service.keys.create(role, customer, OPERATOR))
+
+
+@key.command("list")
+def key_list(as_json: AsJson = False) -> None:
+    """Every key, never a secret."""
+    with bootstrap.Service(settings.load(), google=False) as service:
+        items = [
+            {
+                "key_id": row.key_id,
+                "role": row.role,
+                "customer_id": row.customer_id,
+                "created_at": views.moment(row.created_at),
+                "last_used_at": views.moment(row.last_used_at),
+                "revoked_at": views.moment(row.revoked_at),
+            }
+            for row in service.keys.listed()
+        ]
+    listing(
+        items, ["key_id", "role", "customer_id", "created_at", "last_used_at", "revoked_at"], as_json=as_json
+    )
+
+
+@key.command("revoke")
+def key_revoke(key_id: str, yes: Yes = False) -> None:
+    """End a key at once."""
+    confirm(f"Revoke key {key_id}?", yes=yes)
+    with bootstrap.Service(settings.load(), google=False) as service:
+        service.keys.revoke(key_id, OPERATOR)
+
+
+@audit.callback()
+def audit_list(
+    context: typer.Context,
+    customer: Annotated[str | None, typer.Option(help="Only this customer's.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Who did what, newest first."""
+    if context.invoked_subcommand is not None:
+        return
+    with (
+        bootstrap.Service(settings.load(), google=False) as service,
+        service.stores.data.reading() as session,
+    ):
+        items = [
+            {"at": views.moment(row.at), "actor": row.actor, "verb": row.verb, "object": row.object}
+            | {"customer_id": row.customer_id}
+            for row in store.audit(session, customer, None, limit)
+        ]
+    listing(items, ["at", "actor", "verb", "object", "customer_id"], as_json=as_json)
+
+
+@audit.command("verify")
+def audit_verify(as_json: AsJson = False) -> None:
+    """Check the hash chain: exit 1 where it is broken."""
+    with (
+        bootstrap.Service(settings.load(), google=False) as service,
+        service.stores.data.reading() as session,
+    ):
+        broken = first_break(session)
+    show({"whole": broken is None, "first_broken_event": broken}, as_json=as_json)
+    if broken is not None:
+        raise typer.Exit(1)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Check configuration, databases, keys and the way to Google, and say what to do. Warnings alone exit 0."""
+    findings = checkup.examine(settings.load())
+    listing([finding.view() for finding in findings], ["level", "what", "advice"], as_json=as_json)
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,263 @@
+"""All days of a link in memory, side by side: the ground that every answer stands on.
+
+Each occurrence of a recording on a day has an *ordinal*: days ascending, and within the day the day's own order. Per
+segment one bitmap over all ordinals says on which days who is in it. Nothing here is ever changed: replacing a day
+gives a new value that shares with the old one what is the same, and answers already under way go on from the old one.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from ga_sync.index.codec import DayData
+from ga_sync.index.directory import Directory
+from ga_sync.index.ids import IdColumn, Positions, chained, column, hash_ids
+from ga_sync.index.recurring import Recurring, find_recurring
+from ga_sync.index.sets import span
+
+MAX_FRESH = 8
+"""So many replaced days are searched one by one before the directory is sorted anew."""
+FEW = 256
+"""Up to so many pairs are compared one by one; more of them by arrays."""
+NOBODY = BitMap()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """The ids of one day. Compared by identity: the same object is the same day, unchanged."""
+
+    ids: IdColumn
+    hashes: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """The days in order, and where their ordinals begin.
+
+    Attributes:
+        days: Ascending.
+        blocks: One a day.
+        bounds: First ordinal of each day, and one past the last; int64.
+        directory: Where the ids of `listed` stand.
+        listed: The blocks that the directory was made of; some may have been replaced since.
+    """
+
+    days: tuple[date, ...]
+    blocks: tuple[Block, ...]
+    bounds: Positions
+    directory: Directory
+    listed: tuple[Block, ...]
+    bases: Positions
+    fresh: tuple[int, ...]
+
+    def find(self, ids: IdColumn, hashes: NDArray[np.uint64]) -> tuple[Positions, Positions]:
+        """Find every occurrence of these ids.
+
+        Returns:
+            Two arrays of one length: which of the ids asked, and an ordinal where it stands.
+        """
+        asked, addresses = self.directory.candidates(hashes)
+        listed = self.directory.bounds.searchsorted(addresses, side="right") - 1
+        ordinals = self.bases[listed] + addresses - self.directory.bounds[listed]
+        held = self.bases[listed] >= 0
+        found = [(asked[held], ordinals[held]), *(self._find_fresh(number, hashes) for number in self.fresh)]
+        return self._confirmed(
+            ids, np.concatenate([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found])
+        )
+
+    def _find_fresh(self, number: int, hashes: NDArray[np.uint64]) -> tuple[Positions, Positions]:
+        held = self.blocks[number].hashes
+        first, last = held.searchsorted(hashes), held.searchsorted(hashes, side="right")
+        count = last - first
+        asked = np.repeat(np.arange(len(hashes), dtype=np.int64), count)
+        step = np.arange(len(asked), dtype=np.int64) - np.repeat(np.cumsum(count) - count, count)
+        return asked, self.bounds[number] + np.repeat(first, count) + step
+
+    def _confirmed(self, ids: IdColumn, asked: Positions, ordinals: Positions) -> tuple[Positions, Positions]:
+        """Keep the pairs whose ids are the same, byte by byte: an equal hash proves nothing."""
+        if len(asked) <= FEW:
+            same = np.array(self._same(ids, asked, ordinals), np.bool_)
+        else:
+            order = np.argsort(ordinals)
+            asked, ordinals = asked[order], ordinals[order]
+            same = ids.same(asked, self.ids_at(ordinals), np.arange(len(ordinals)))
+        return asked[same], ordinals[same]
+
+    def _same(self, ids: IdColumn, asked: Positions, ordinals: Positions) -> list[bool]:
+        numbers = self.bounds.searchsorted(ordinals, side="right") - 1
+        positions = (ordinals - self.bounds[numbers]).tolist()
+        triples = zip(asked.tolist(), numbers.tolist(), positions, strict=True)
+        return [ids.identity(one) == self.blocks[number].ids.identity(at) for one, number, at in triples]
+
+    def block_of(self, ordinal: int) -> int:
+        """Give the number of the day on which an ordinal lies."""
+        return int(self.bounds.searchsorted(ordinal, side="right")) - 1
+
+    def runs(self, ordinals: Positions) -> list[tuple[int, Positions]]:
+        """Split ascending or descending ordinals into (number of the day, positions in it)."""
+        blocks = self.bounds.searchsorted(ordinals, side="right") - 1
+        cuts = [0, *(np.flatnonzero(blocks[1:] != blocks[:-1]) + 1).tolist(), len(ordinals)]
+        return [
+            (int(blocks[start]), ordinals[start:stop] - self.bounds[blocks[start]])
+            for start, stop in pairwise(cuts)
+            if start < stop
+        ]
+
+    def ids_at(self, ordinals: Positions) -> IdColumn:
+        """Give the ids at ascending or descending ordinals."""
+        return chained([self.blocks[number].ids.take(positions) for number, positions in self.runs(ordinals)])
+
+    def hashes_at(self, ordinals: Positions) -> NDArray[np.uint64]:
+        """Give the hashes at ascending or descending ordinals."""
+        parts = [self.blocks[number].hashes[positions] for number, positions in self.runs(ordinals)]
+        return np.concatenate([np.empty(0, np.uint64), *parts])
+
+    def between(self, frm: date | None, to: date | None) -> tuple[int, int]:
+        """Give the numbers of the days from..to: the first, and one past the last."""
+        first = 0 if frm is None else bisect_left(self.days, frm)
+        last = len(self.days) if to is None else bisect_right(self.days, to)
+        return first, max(first, last)
+
+
+def lay_out(
+    days: Sequence[date], blocks: Sequence[Block], known: tuple[Directory, tuple[Block, ...]] | None
+) -> Layout:
+    """Place the days; with a directory already known, go on using it while few of its days have been replaced."""
+    bounds = np.cumsum([0, *(len(block.ids) for block in blocks)], dtype=np.int64)
+    if known is None or len(set(blocks) - set(known[1])) > MAX_FRESH:
+        known = Directory([block.hashes for block in blocks]), tuple(blocks)
+    directory, listed = known
+    old = set(listed)
+    starts = {block: int(start) for block, start in zip(blocks, bounds[:-1], strict=True)}
+    bases = np.array([starts.get(block, -1) for block in listed] + [-1], np.int64)
+    fresh = tuple(number for number, block in enumerate(blocks) if block not in old)
+    return Layout(tuple(days), tuple(blocks), bounds, directory, listed, bases, fresh)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """All that is known of a link's memberships, from exactly one generation.
+
+    Attributes:
+        layout: Days and ids.
+        bitmaps: Segment id → the ordinals at which somebody is in it; only segments with members.
+        recurring: The recordings that occur on several days.
+        key: The link's hash key.
+        bits: Width of the hashes.
+    """
+
+    layout: Layout
+    bitmaps: Mapping[str, BitMap]
+    recurring: Recurring
+    key: bytes
+    bits: int
+
+    def leaf(self, segment_id: str) -> BitMap:
+        """Give the ordinals in a segment; none for a segment that is not known."""
+        return self.bitmaps.get(segment_id, NOBODY)
+
+    def find(self, ids: Sequence[str]) -> tuple[Positions, Positions]:
+        """Find every occurrence of these ids: which of them, and an ordinal."""
+        return self.layout.find(column(ids), hash_ids(ids, self.key, self.bits))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory held, within a few percent."""
+        layout, recurring = self.layout, self.recurring
+        blocks = sum(block.ids.nbytes + block.hashes.nbytes for block in layout.blocks)
+        sets = sum(map(_size, self.bitmaps.values())) + _size(recurring.bitmap)
+        return blocks + sets + layout.directory.nbytes + recurring.nbytes
+
+
+def _size(bitmap: BitMap) -> int:
+    facts = bitmap.get_statistics()
+    held = (
+        facts["n_bytes_array_containers"]
+        + facts["n_bytes_run_containers"]
+        + facts["n_bytes_bitset_containers"]
+    )
+    return int(held) + 32 * facts["n_containers"] + 128
+
+
+def assemble(days: Mapping[date, DayData], key: bytes, bits: int) -> Ground:
+    """Put the days of a link side by side."""
+    order = sorted(days)
+    layout = lay_out(order, [Block(days[day].ids, days[day].hashes) for day in order], None)
+    shifted: dict[str, list[BitMap]] = {}
+    for day, base in zip(order, layout.bounds.tolist(), strict=False):
+        for segment, members in days[day].segments.items():
+            shifted.setdefault(segment, []).append(members.shift(base))
+    bitmaps = {segment: _united(parts) for segment, parts in shifted.items()}
+    recurring = _recurring(layout, layout.directory.shared())
+    return Ground(layout, bitmaps, recurring, key, bits)
+
+
+def _united(parts: list[BitMap]) -> BitMap:
+    bitmap = BitMap.union(*parts) if len(parts) > 1 else parts[0]
+    bitmap.run_optimize()
+    bitmap.shrink_to_fit()
+    return bitmap
+
+
+def _recurring(layout: Layout, candidates: Positions) -> Recurring:
+    return find_recurring(candidates, layout.ids_at(candidates), layout.hashes_at(candidates))
+
+
+def replace_day(ground: Ground, day: date, data: DayData | None) -> Ground:
+    """Give the ground with one day replaced, added, or (None) removed; the old one stays as it is."""
+    old = ground.layout
+    first, last = old.between(day, day)
+    new_block = [] if data is None else [Block(data.ids, data.hashes)]
+    blocks = [*old.blocks[:first], *new_block, *old.blocks[last:]]
+    days = [*old.days[:first], *([day] if new_block else []), *old.days[last:]]
+    layout = lay_out(days, blocks, (old.directory, old.listed))
+    gap = _Gap(int(old.bounds[first]), int(old.bounds[last]), 0 if data is None else len(data.ids))
+    bitmaps = _patched(ground.bitmaps, gap, {} if data is None else data.segments)
+    candidates = gap.moved(ground.recurring.ordinals.astype(np.int64))
+    if data is not None:
+        candidates = _distinct(np.concatenate([candidates, _also_elsewhere(layout, data)]))
+    return Ground(layout, bitmaps, _recurring(layout, candidates), ground.key, ground.bits)
+
+
+def _distinct(ordinals: Positions) -> Positions:
+    ordinals = np.sort(ordinals)
+    distinct: Positions = ordinals[
+        np.append(np.ones(min(1, len(ordinals)), np.bool_), ordinals[1:] != ordinals[:-1])
+    ]
+    return distinct
+
+
+def _also_elsewhere(layout: Layout, data: DayData) -> Positions:
+    """Give every occurrence of the ids of a day that occur on other days too."""
+    asked, ordinals = layout.find(data.ids, data.hashes)
+    return ordinals[np.bincount(asked, minlength=len(data.ids))[asked] > 1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """The ordinals `low` to `high` (not included) give way to `size` others."""
+
+    low: int
+    high: int
+    size: int
+
+    def moved(self, ordinals: Positions) -> Positions:
+        before, after = ordinals[ordinals < self.low], ordinals[ordinals >= self.high]
+        return np.concatenate([before, after + (self.low + self.size - self.high)])
+
+    def filled(self, bitmap: BitMap, members: BitMap, end: int) -> BitMap:
+        before, after = bitmap & span(0, self.low), bitmap & span(self.high, end)
+        return before.union(members.shift(self.low), after.shift(self.low + self.size - self.high))
+
+
+def _patched(bitmaps: Mapping[str, BitMap], gap: _Gap, segments: Mapping[str, BitMap]) -> dict[str, BitMap]:
+    end = max((bitmap.max() + 1 for bitmap in bitmaps.values()), default=0)
+    both = {*bitmaps, *segments}
+    filled = {name: gap.filled(bitmaps.get(name, NOBODY), segments.get(name, NOBODY), end) for name in both}
+    return {name: bitmap for name, bitmap in filled.items() if bitmap}

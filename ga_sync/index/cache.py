@@ -1,0 +1,171 @@
+"""Indexes kept in memory, one a link: assembled from sealed days, patched when a generation replaces some of them.
+
+Every question names its generation by reading the link's row first; what is cached answers only for that generation.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import structlog
+from sqlalchemy.orm import Session
+
+from ga_sync.index import store
+from ga_sync.index.codec import DayData
+from ga_sync.index.day import decode
+from ga_sync.index.errors import DamagedDay
+from ga_sync.index.query import LinkIndex
+from ga_sync.index.store import Generation, HeldDay
+from models.errors import DataKeyGone, SealBroken
+from models.keyring import Keyring, Owner, Sealer
+from models.link import Link
+
+LOOKUP = "index|lookup"
+log = structlog.get_logger()
+
+Values = dict[date, DayData]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One whole generation of one link.
+
+    Attributes:
+        generation: its number.
+        as_of: when it was committed; None before the first.
+        index: its days in memory.
+        days: what is known of each held day; a damaged one is ``incomplete`` here and absent from the index.
+        segments: segment id → when Google made the audience.
+    """
+
+    generation: int
+    as_of: datetime | None
+    index: LinkIndex
+    days: dict[date, HeldDay]
+    segments: dict[str, datetime]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, roughly."""
+        return self.index.nbytes + 400 * len(self.days) + 200 * len(self.segments)
+
+
+class IndexCache:
+    """The newest generation of the links asked about, at most ``capacity`` bytes of them, least recently used out."""
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        capacity: int,
+        damaged: Callable[[str, str], None] = lambda _reading_id, _customer_id: None,
+    ) -> None:
+        """Keep nothing yet.
+
+        Args:
+            keyring: opens the days of a link.
+            capacity: bytes held by all indexes together; one is kept however large it is.
+            damaged: told the reading and its customer, in that order, of each stored day that does not open.
+        """
+        self._keyring, self._capacity, self._damaged = keyring, capacity, damaged
+        self._held: OrderedDict[str, Served] = OrderedDict()
+        self._lock = threading.Lock()
+        self._building: dict[str, threading.Lock] = {}
+
+    def serve(self, session: Session, link: Link) -> Served:
+        """The generation that ``link``'s row names, from memory or assembled now.
+
+        Where another one is published while this one is read, and the database shows it to this transaction, the
+        answer is the newer one, whole.
+
+        Raises:
+            DataKeyGone: the link was removed.
+        """
+        held = self._get(link)
+        if held is not None:
+            return held
+        with self._lock:
+            building = self._building.setdefault(link.link_id, threading.Lock())
+        with building:
+            return self._get(link) or self._build(session, link, building)
+
+    def drop(self, link_id: str) -> None:
+        """Forget a link; whoever is assembling it just now keeps nothing of it here."""
+        with self._lock:
+            self._held.pop(link_id, None)
+            self._building.pop(link_id, None)
+
+    def _get(self, link: Link) -> Served | None:
+        with self._lock:
+            held = self._held.get(link.link_id)
+            if held is None or held.generation != link.generation:
+                return None
+            self._held.move_to_end(link.link_id)
+            return held
+
+    def _build(self, session: Session, link: Link, building: threading.Lock) -> Served:
+        sealer = self._keyring.sealer(Owner("link", link.link_id))
+        with self._lock:
+            before = self._held.get(link.link_id)
+        known = Generation(link.generation, link.as_of)
+        while True:
+            served = self._assembled(session, link, sealer, known, before)
+            now = store.generation(session, link.link_id, link.customer_id)
+            if now is None:
+                raise DataKeyGone(f"link {link.link_id} was removed while it was read")
+            if now == known:  # each statement may see a newer commit, where the database reads so
+                self._keep(link.link_id, served, building)
+                return served
+            known = now
+
+    def _assembled(
+        self, session: Session, link: Link, sealer: Sealer, known: Generation, before: Served | None
+    ) -> Served:
+        held = {one.day: one for one in store.days(session, link.link_id, link.customer_id)}
+        segments = store.segments(session, sealer, link.link_id, link.customer_id)
+        same = set() if before is None else {day for day, one in before.days.items() if held.get(day) == one}
+        patch = before is not None and len(held.keys() - same) <= len(held) // 4
+        wanted = [one for day, one in held.items() if not (patch and day in same)]
+        values, damaged = self._decoded(session, link, sealer, wanted)
+        if before is not None and patch:
+            index = _patched(before.index, (before.days.keys() - same) | values.keys(), values)
+        else:
+            index = LinkIndex.assemble(values, sealer.key(LOOKUP))
+        days = {day: damaged.get(day, one) for day, one in held.items()}
+        return Served(
+            known.number, known.as_of, index, days, {one.segment_id: one.created_at for one in segments}
+        )
+
+    def _decoded(
+        self, session: Session, link: Link, sealer: Sealer, wanted: list[HeldDay]
+    ) -> tuple[Values, dict[date, HeldDay]]:
+        """The days' values, and as what those that do not open are known."""
+        values: Values = {}
+        damaged: dict[date, HeldDay] = {}
+        held = {one.reading_id: one for one in wanted}
+        for reading in store.values(session, list(held), link.customer_id):
+            try:
+                values[reading.day] = decode(sealer.open(reading.place(), reading.value))
+            except (SealBroken, DamagedDay):
+                log.exception("day_damaged", link_id=link.link_id, day=reading.day.isoformat())
+                damaged[reading.day] = held[reading.reading_id].damaged()
+                self._damaged(reading.reading_id, link.customer_id)
+        return values, damaged
+
+    def _keep(self, link_id: str, served: Served, building: threading.Lock) -> None:
+        with self._lock:
+            held = self._held.get(link_id)
+            dropped = self._building.get(link_id) is not building
+            if dropped or (held is not None and held.generation > served.generation):
+                return
+            self._held[link_id] = served
+            self._held.move_to_end(link_id)
+            while len(self._held) > 1 and sum(one.nbytes for one in self._held.values()) > self._capacity:
+                self._held.popitem(last=False)
+
+
+def _patched(index: LinkIndex, days: Iterable[date], values: Values) -> LinkIndex:
+    for day in sorted(days):
+        index = index.patched(day, values.get(day))
+    return index

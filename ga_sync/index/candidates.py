@@ -1,0 +1,126 @@
+"""What is known of given recordings: the answers to match, to explain and to counts among candidates.
+
+Candidates are few against the index, so each is looked up once and its occurrences in the window are kept; a
+segment holds a candidate if it holds any of those occurrences. No order of days, no slots.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+
+import numpy as np
+from pyroaring import BitMap
+
+from ga_sync.index.assemble import FEW, Ground
+from ga_sync.index.evaluate import Kleene, evaluate, kleene
+from ga_sync.index.expression import Expression
+from ga_sync.index.ids import Flags, Numbers, Positions
+from ga_sync.index.recurring import Window
+from ga_sync.index.sets import numbers, set_of
+
+
+class Candidates:
+    """Given recordings with their occurrences in a window.
+
+    Attributes:
+        size: How many there are, repeated ones counted as often as they were given.
+        asked: For each occurrence, which candidate it is of.
+        ordinals: The occurrence.
+    """
+
+    def __init__(self, ground: Ground, window: Window, ids: Sequence[str]) -> None:
+        asked, ordinals = ground.find(ids)
+        inside = (ordinals >= window.low) & (ordinals < window.high)
+        self.size = len(ids)
+        self.asked, self.ordinals = asked[inside], ordinals[inside]
+        self._ground = ground
+        self._several: tuple[BitMap, Numbers, Positions] | None = None
+
+    @property
+    def known(self) -> Flags:
+        """Say of each candidate whether it occurs in the window at all; shape (size,)."""
+        return self._spread(np.ones(len(self.asked), np.bool_))
+
+    def _spread(self, flags: Flags) -> Flags:
+        held = np.zeros(self.size, np.bool_)
+        held[self.asked[flags]] = True
+        return held
+
+    def held(self, segment_id: str) -> Flags:
+        """Say of each candidate whether it is in the segment on any day of the window; shape (size,)."""
+        members = self._ground.leaf(segment_id)
+        if len(self.ordinals) <= FEW:
+            return self._spread(np.fromiter(map(members.__contains__, self.ordinals.tolist()), np.bool_))
+        if self._several is None:
+            self._several = self._distinct()
+        occurrences, distinct, back = self._several
+        flags = np.zeros(len(distinct), np.bool_)
+        flags[distinct.searchsorted(numbers(members & occurrences))] = True
+        return self._spread(flags[back])
+
+    def _distinct(self) -> tuple[BitMap, Numbers, Positions]:
+        """Give the occurrences as a set, as an array, and for each in `ordinals` its place in that array."""
+        order = np.argsort(self.ordinals)
+        ascending = self.ordinals[order].astype(np.uint32)
+        begins = np.append(np.ones(1, np.bool_), ascending[1:] != ascending[:-1])
+        back = np.empty(len(order), np.int64)
+        back[order] = np.cumsum(begins) - 1
+        distinct = ascending[begins]
+        return set_of(distinct), distinct, back
+
+    def truth(self, expression: Expression) -> Flags:
+        """Say of each candidate whether the filter is true of it, who is unknown being in no segment; shape (size,)."""
+
+        def leaf(segment_id: str) -> Kleene:
+            held = self.held(segment_id)
+            return Kleene(held, ~held)
+
+        return kleene(expression, leaf).true
+
+
+def three_valued(
+    found: Candidates,
+    expression: Expression,
+    days: Sequence[date | None],
+    false_on: Callable[[str, date], bool],
+) -> list[bool | None]:
+    """Answer True, False or None (unknown) for each candidate; see `LinkIndex.match3`."""
+    distinct = list(dict.fromkeys(days))
+    numbers_of = {day: number for number, day in enumerate(distinct)}
+    which = np.fromiter(map(numbers_of.__getitem__, days), np.int64, len(days))
+
+    def leaf(segment_id: str) -> Kleene:
+        held = found.held(segment_id)
+        says_no = np.array([day is None or false_on(segment_id, day) for day in distinct], np.bool_)
+        return Kleene(held, ~held & says_no[which])
+
+    true, false = kleene(expression, leaf)
+    pairs = zip(true.tolist(), false.tolist(), strict=True)
+    return [True if yes else False if no else None for yes, no in pairs]
+
+
+def count_by_day(
+    ground: Ground, found: Candidates, days: tuple[int, int], expression: Expression
+) -> list[tuple[date, int]]:
+    """Count among the candidates, given without repetition, for each day alone."""
+    true = evaluate(expression, ground.leaf, set_of(np.sort(found.ordinals)))
+    bounds, layout = ground.layout.bounds.tolist(), ground.layout
+    return [
+        (layout.days[number], true.range_cardinality(*bounds[number : number + 2])) for number in range(*days)
+    ]
+
+
+def count_by_segment(
+    found: Candidates, expression: Expression, segment_ids: Iterable[str]
+) -> list[tuple[str, int]]:
+    """Count among the candidates, given without repetition, those that are in each segment too."""
+    true = found.truth(expression)
+    return [(segment, int(np.count_nonzero(true & found.held(segment)))) for segment in segment_ids]
+
+
+def segments_held(ground: Ground, found: Candidates) -> list[frozenset[str]]:
+    """Give the segments of each candidate."""
+    held: list[set[str]] = [set() for _ in range(found.size)]
+    for segment in ground.bitmaps:
+        for candidate in np.flatnonzero(found.held(segment)).tolist():
+            held[candidate].add(segment)
+    return [frozenset(segments) for segments in held]

@@ -1,0 +1,85 @@
+"""How many recordings a filter is true of: in all, by day, by segment. Exact, without listing them."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import NamedTuple
+
+from pyroaring import BitMap
+
+from ga_sync.index.assemble import Ground
+from ga_sync.index.evaluate import evaluate
+from ga_sync.index.expression import Expression
+from ga_sync.index.recurring import Window
+from ga_sync.index.sets import span
+
+
+class SegmentStats(NamedTuple):
+    """One segment over all days held.
+
+    Attributes:
+        recordings: How many distinct recordings are in it.
+        first_day: The oldest day on which somebody is in it.
+        last_day: The newest.
+    """
+
+    recordings: int
+    first_day: date
+    last_day: date
+
+
+def _occurrences(ground: Ground, window: Window, expression: Expression) -> BitMap:
+    """Give the ordinals of the window at which the filter is true of that day alone."""
+    whole = window.high - window.low == int(ground.layout.bounds[-1])
+    return evaluate(expression, ground.leaf, span(window.low, window.high), covered=whole)
+
+
+def _slots(window: Window, expression: Expression) -> BitMap:
+    return evaluate(expression, window.slots, window.all_slots, covered=True)
+
+
+def total(ground: Ground, window: Window, expression: Expression) -> int:
+    """Count the recordings: those that occur once by their occurrence, those that recur by their slot."""
+    once = _occurrences(ground, window, expression)
+    return once.difference_cardinality(window.occurrences) + len(_slots(window, expression))
+
+
+def by_day(
+    ground: Ground, days: tuple[int, int], window: Window, expression: Expression
+) -> list[tuple[date, int]]:
+    """Count for each day what the count with from = to = that day is: no union over days, so occurrences suffice."""
+    found = _occurrences(ground, window, expression)
+    layout = ground.layout
+    bounds = layout.bounds.tolist()
+    return [
+        (layout.days[number], found.range_cardinality(*bounds[number : number + 2]))
+        for number in range(*days)
+    ]
+
+
+def by_segment(
+    ground: Ground, window: Window, expression: Expression, segment_ids: Iterable[str]
+) -> list[tuple[str, int]]:
+    """Count for each segment the recordings that the filter is true of and that are in the segment."""
+    once = _occurrences(ground, window, expression) - window.occurrences
+    slots = _slots(window, expression)
+    return [
+        (
+            segment,
+            once.intersection_cardinality(ground.leaf(segment))
+            + slots.intersection_cardinality(window.slots(segment)),
+        )
+        for segment in segment_ids
+    ]
+
+
+def stats(ground: Ground, window: Window) -> dict[str, SegmentStats]:
+    """Sum up each segment, over the window of all days."""
+    layout = ground.layout
+    return {
+        segment: SegmentStats(
+            members.difference_cardinality(window.occurrences) + len(window.slots(segment)),
+            layout.days[layout.block_of(members.min())],
+            layout.days[layout.block_of(members.max())],
+        )
+        for segment, members in sorted(ground.bitmaps.items())
+    }

@@ -1,0 +1,117 @@
+"""Questions of the recording store and the console."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import msgspec
+from litestar import get, post
+from litestar.response import Stream
+from msgspec import UnsetType
+
+from ga_sync.accounts.errors import Invalid
+from ga_sync.accounts.recordings import Window
+from ga_sync.web.auth import allow
+from ga_sync.web.bodies import Count, Explain, Match, Query, RecordingIds, Windowed
+from ga_sync.web.grants import Call, Json, caller_of
+from ga_sync.web.params import From, To
+from ga_sync.web.services import Wired
+
+NDJSON = "application/x-ndjson"
+
+
+def _window(data: Windowed) -> Window:
+    return Window(data.from_, data.to)
+
+
+def _asks(path: str) -> dict[str, object]:
+    return {
+        "path": f"/v1/links/{{link_id:str}}/recordings/{path}",
+        "guards": [allow("store", "console")],
+        "sync_to_thread": True,
+        "status_code": 200,
+        "tags": ["recordings"],
+    }
+
+
+@post(**_asks("query"))  # type: ignore[arg-type]
+def query(request: Call, link_id: str, data: Query, services: Wired) -> Json:
+    """A page of the recordings that a filter is true of."""
+    customer_id = caller_of(request).customer_id
+    return services.recordings.query(
+        link_id, customer_id, data.filter, _window(data), data.limit, data.cursor
+    )
+
+
+@post(**_asks("match"))  # type: ignore[arg-type]
+def match(request: Call, link_id: str, data: Match, services: Wired) -> Json:
+    """Which candidates the filter is true of, and which it may be true of."""
+    customer_id = caller_of(request).customer_id
+    return services.recordings.match(link_id, customer_id, data.filter, _candidates(data), _window(data))
+
+
+def _candidates(data: Match) -> list[tuple[str, date | None]]:
+    if isinstance(data.recording_ids, UnsetType) == isinstance(data.recordings, UnsetType):
+        raise Invalid("send either recording_ids or recordings")
+    if not isinstance(data.recordings, UnsetType):
+        return [(candidate.id, candidate.day) for candidate in data.recordings]
+    assert not isinstance(data.recording_ids, UnsetType)
+    return [(recording_id, None) for recording_id in data.recording_ids]
+
+
+@post(**_asks("count"))  # type: ignore[arg-type]
+def count(request: Call, link_id: str, data: Count, services: Wired) -> Json:
+    """How many, exactly."""
+    customer_id = caller_of(request).customer_id
+    return services.recordings.count(
+        link_id, customer_id, data.filter, _window(data), data.by, data.recording_ids
+    )
+
+
+@post(**_asks("segments"))  # type: ignore[arg-type]
+def segments(request: Call, link_id: str, data: RecordingIds, services: Wired) -> Json:
+    """The segments of each recording."""
+    return services.recordings.segments_of(link_id, caller_of(request).customer_id, data.recording_ids)
+
+
+@post(**_asks("explain"))  # type: ignore[arg-type]
+def explain(request: Call, link_id: str, data: Explain, services: Wired) -> Json:
+    """Why, or why not."""
+    customer_id = caller_of(request).customer_id
+    return services.recordings.explain(link_id, customer_id, data.filter, data.recording_ids)
+
+
+@get(
+    "/v1/links/{link_id:str}/recordings/export",
+    guards=[allow("store")],
+    sync_to_thread=True,
+    tags=["recordings"],
+)
+def export(
+    request: Call,
+    link_id: str,
+    services: Wired,
+    filter: str,  # noqa: A002 -- the contract's word
+    first: From = None,
+    to: To = None,
+    format: str = "ndjson",  # noqa: A002 -- the contract's word
+) -> Stream:
+    """Every recording of a filter, a line each, in constant memory."""
+    if format != "ndjson":
+        raise Invalid("format must be ndjson")
+    about, batches = services.recordings.export(
+        link_id, caller_of(request).customer_id, filter, Window(first, to)
+    )
+    headers = {
+        "GA-Sync-As-Of": str(about["as_of"] or ""),
+        "GA-Sync-Completeness": msgspec.json.encode(about["completeness"]).decode(),
+    }
+    return Stream(_lines(batches), media_type=NDJSON, headers=headers)
+
+
+def _lines(batches: Iterator[tuple[date, list[str]]]) -> Iterator[bytes]:
+    for day, ids in batches:
+        last_day = day.isoformat()
+        yield b"".join(
+            msgspec.json.encode({"recording_id": recording_id, "last_day": last_day}) + b"\n"
+            for recording_id in ids
+        )

@@ -1,0 +1,55 @@
+"""What the doors need of the house; the composition root gives it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Protocol
+
+from litestar.params import Dependency
+
+from ga_sync.accounts.keys import Keys
+from ga_sync.accounts.linking import Linking
+from ga_sync.accounts.links import Links
+from ga_sync.accounts.purge import Purge
+from ga_sync.accounts.recordings import Recordings
+from ga_sync.settings import Settings
+from models.keyring import Keyring
+from models.session import Store
+from oauth.consent import Consents
+
+
+class Stores(Protocol):
+    """Both databases."""
+
+    @property
+    def data(self) -> Store:
+        """The data."""
+        ...
+
+    @property
+    def keyring(self) -> Store:
+        """The keys."""
+        ...
+
+
+class Services(Protocol):
+    """A wired service."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    keyring: Keyring
+    keyring_id: str
+    keys: Keys
+    links: Links
+    linking: Linking
+    recordings: Recordings
+    purge: Purge
+    consents: Consents
+
+    @property
+    def stores(self) -> Stores:
+        """Both databases."""
+        ...
+
+
+Wired = Annotated[Services, Dependency(skip_validation=True)]
+"""The service as handlers ask for it; it was checked where it was wired."""

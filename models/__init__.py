@@ -1,0 +1,1 @@
+"""What is stored, sealed and committed. This package knows nobody above it."""

@@ -1,0 +1,36 @@
+"""Keyring store: wrapped data keys and the tombstones of destroyed ones."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, Integer, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import KeyringBase, UtcDateTime
+
+
+class DataKey(KeyringBase):
+    """One data key, wrapped. Destroying it is deleting this row."""
+
+    __tablename__ = "data_keys"
+    __table_args__ = (Index("uq_data_keys_owner", "owner_kind", "owner_id", "version", unique=True),)
+
+    dek_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    owner_kind: Mapped[str] = mapped_column(String(16))
+    owner_id: Mapped[str] = mapped_column(String(64))
+    customer_id: Mapped[str] = mapped_column(String(64), index=True)
+    version: Mapped[int] = mapped_column(Integer)
+    kek_version: Mapped[int] = mapped_column(Integer)
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+    check_value: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Tombstone(KeyringBase):
+    """What was destroyed and must stay destroyed, whatever data backup is restored."""
+
+    __tablename__ = "tombstones"
+
+    object_kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    object_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    customer_id: Mapped[str] = mapped_column(String(64))
+    buried_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,222 @@
+"""Data keys: made, wrapped by the key-encryption key, handed out as sealers, destroyed for ever.
+
+The hierarchy: KEK → data key (one per grant, one per link, one for the system, one for the outbox) → HKDF-SHA256
+(RFC 5869) → a key per column, a key per blind index, and a check value that fixes which key a ``dek_id`` means.
+"""
+
+import hashlib
+import hmac
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from models import record
+from models.data_key import DataKey, Tombstone
+from models.errors import DataKeyGone, KekUnusable, KeyringExists, KeyringMissing, SealBroken
+from models.kek import KEY_BYTES, Kek, Random
+from models.meta import KEYRING_ID, KeyringFact
+from models.sealed import Place, Sealed
+from models.session import Store
+
+CACHE_SECONDS = 300.0
+SYSTEM_CUSTOMER = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose key: ``kind`` is grant, link or system."""
+
+    kind: str
+    id: str
+
+
+SYSTEM = Owner("system", "system")
+OUTBOX = Owner("system", "outbox")
+
+
+def derive(data_key: bytes, info: str, length: int = KEY_BYTES) -> bytes:
+    """HKDF-SHA256 without salt: the data key is uniformly random already (RFC 5869 §3.1)."""
+    return HKDF(algorithm=SHA256(), length=length, salt=None, info=info.encode()).derive(data_key)
+
+
+class Sealer:
+    """Seals and opens under one owner's data key; the key itself never leaves this object."""
+
+    def __init__(self, dek_id: int, data_key: bytes, random: Random) -> None:
+        self._dek_id, self._data_key, self._random = dek_id, data_key, random
+        self._derived: dict[str, bytes] = {}
+
+    def key(self, purpose: str) -> bytes:
+        """A 32-byte key of its own for ``purpose`` (a lookup hash, a cursor)."""
+        if purpose not in self._derived:
+            self._derived[purpose] = derive(self._data_key, purpose)
+        return self._derived[purpose]
+
+    def blind(self, purpose: str, value: str) -> bytes:
+        """HMAC-SHA256 of ``value``: equal values are found without being readable."""
+        return hmac.new(self.key(f"bidx|{purpose}"), value.encode(), hashlib.sha256).digest()
+
+    def seal(self, place: Place, plaintext: bytes) -> Sealed:
+        """Seal for one place."""
+        return record.seal(self._column_key(place), self._dek_id, place, plaintext, self._random)
+
+    def open(self, place: Place, sealed: Sealed) -> bytes:
+        """Open in its place.
+
+        Raises:
+            SealBroken: altered, moved, or sealed under another key.
+        """
+        if record.dek_id_of(sealed) != self._dek_id:
+            raise SealBroken("a sealed value does not open in its place")
+        return record.open_(self._column_key(place), place, sealed)
+
+    def _column_key(self, place: Place) -> bytes:
+        return self.key(f"enc|{place.table}|{place.column}")
+
+
+def _context(owner: Owner, customer_id: str) -> bytes:
+    return f"ga-sync data key|{owner.kind}|{owner.id}|{customer_id}".encode()
+
+
+class Keyring:
+    """The keyring store and its key-encryption key."""
+
+    def __init__(self, store: Store, kek: Kek, random: Random, monotonic: Callable[[], float]) -> None:
+        self._store, self._kek, self._random, self._monotonic = store, kek, random, monotonic
+        self._cache: dict[Owner, tuple[float, Sealer]] = {}
+        self._lock = threading.Lock()
+
+    def initialise(self, now: datetime) -> str:
+        """Give the store its id and the system's own keys.
+
+        Raises:
+            KeyringExists: it has them already.
+        """
+        with self._store.transaction() as session:
+            if session.get(KeyringFact, KEYRING_ID) is not None:
+                raise KeyringExists("the keyring is initialised already; it is never overwritten")
+            keyring_id = self._random(16).hex()
+            session.add(KeyringFact(name=KEYRING_ID, value=keyring_id))
+            for owner in (SYSTEM, OUTBOX):
+                session.add(self._new_key(owner, SYSTEM_CUSTOMER, now))
+        return keyring_id
+
+    def keyring_id(self) -> str:
+        """The keyring's id, after proof that the key-encryption key is the right one.
+
+        Raises:
+            KeyringMissing: not initialised.
+            KekUnusable: the key is absent or another one.
+        """
+        try:
+            with self._store.reading() as session:
+                fact = session.get(KeyringFact, KEYRING_ID)
+        except DBAPIError:
+            fact = None
+        if fact is None:
+            raise KeyringMissing("there is no keyring yet: run `ga-sync keyring init`")
+        self.sealer(SYSTEM)
+        return fact.value
+
+    def create(self, owner: Owner, customer_id: str, now: datetime) -> Sealer:
+        """Make, wrap and store a new data key."""
+        with self._store.transaction() as session:
+            session.add(self._new_key(owner, customer_id, now))
+        return self.sealer(owner)
+
+    def sealer(self, owner: Owner) -> Sealer:
+        """The sealer of an owner.
+
+        Raises:
+            DataKeyGone: the key was destroyed or never made.
+            KekUnusable: it cannot be unwrapped.
+        """
+        with self._lock:
+            held = self._cache.get(owner)
+            if held is not None and held[0] > self._monotonic():
+                return held[1]
+        with self._store.reading() as session:
+            row = _newest(session, owner)
+        if row is None:
+            self.forget_cached([owner])
+            raise DataKeyGone(f"the key of {owner.kind} {owner.id} is gone")
+        sealer = Sealer(row.dek_id, self._unwrap(owner, row), self._random)
+        with self._lock:
+            self._cache[owner] = (self._monotonic() + CACHE_SECONDS, sealer)
+        return sealer
+
+    def destroy(self, owners: Iterable[Owner], customer_id: str, now: datetime) -> None:
+        """Destroy keys and bury their owners, in one transaction; safe to repeat."""
+        owners = list(owners)
+        with self._store.transaction() as session:
+            for owner in owners:
+                session.execute(
+                    delete(DataKey).where(DataKey.owner_kind == owner.kind, DataKey.owner_id == owner.id)
+                )
+                if session.get(Tombstone, (owner.kind, owner.id)) is None:
+                    session.add(
+                        Tombstone(
+                            object_kind=owner.kind, object_id=owner.id, customer_id=customer_id, buried_at=now
+                        )
+                    )
+        self.forget_cached(owners)
+        self._store.checkpoint()
+
+    def buried(self) -> set[Owner]:
+        """Everything that was ever destroyed."""
+        with self._store.reading() as session:
+            rows = session.execute(select(Tombstone.object_kind, Tombstone.object_id))
+            return {Owner(kind, object_id) for kind, object_id in rows}
+
+    def counts(self) -> dict[str, int]:
+        """How many data keys and tombstones there are."""
+        with self._store.reading() as session:
+            keys = session.scalar(select(func.count()).select_from(DataKey)) or 0
+            tombstones = session.scalar(select(func.count()).select_from(Tombstone)) or 0
+        return {"data_keys": keys, "tombstones": tombstones}
+
+    def forget_cached(self, owners: Iterable[Owner]) -> None:
+        """Drop unwrapped keys from memory."""
+        with self._lock:
+            for owner in owners:
+                self._cache.pop(owner, None)
+
+    def describe_kek(self) -> str:
+        """Where the key-encryption key lives."""
+        return self._kek.describe()
+
+    def _new_key(self, owner: Owner, customer_id: str, now: datetime) -> DataKey:
+        data_key = self._random(KEY_BYTES)
+        version, wrapped = self._kek.wrap(data_key, _context(owner, customer_id))
+        return DataKey(
+            owner_kind=owner.kind,
+            owner_id=owner.id,
+            customer_id=customer_id,
+            version=1,
+            kek_version=version,
+            wrapped=wrapped,
+            check_value=derive(data_key, "kcv", 16),
+            created_at=now,
+        )
+
+    def _unwrap(self, owner: Owner, row: DataKey) -> bytes:
+        data_key = self._kek.unwrap(row.kek_version, row.wrapped, _context(owner, row.customer_id))
+        if not hmac.compare_digest(derive(data_key, "kcv", 16), row.check_value):
+            raise KekUnusable("a data key does not match its check value: restore the keyring store")
+        return data_key
+
+
+def _newest(session: Session, owner: Owner) -> DataKey | None:
+    return session.scalars(
+        select(DataKey)
+        .where(DataKey.owner_kind == owner.kind, DataKey.owner_id == owner.id)
+        .order_by(DataKey.version.desc())
+        .limit(1)
+    ).first()

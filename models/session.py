@@ -1,0 +1,93 @@
+"""Engines and transactions: the only code that commits.
+
+SQLite runs in WAL mode with ``secure_delete`` (https://www.sqlite.org/pragma.html#pragma_secure_delete), so that
+deleted pages are overwritten; writing transactions begin IMMEDIATE, so that two writers wait instead of failing.
+PostgreSQL is used as it comes.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session
+
+_BUSY_MS = 15_000
+
+
+def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a DBAPI connection
+    connection.isolation_level = None  # BEGIN is ours, below
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={_BUSY_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class Store:
+    """One database: the data or the keyring."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        self.engine: Engine = create_engine(self.url, pool_pre_ping=not self.is_sqlite, hide_parameters=True)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _sqlite_pragmas)
+            event.listen(self.engine, "begin", _sqlite_begin)
+        self._writer = self.engine.execution_options(writes=True)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A writing transaction: committed when the block ends, rolled back when it raises."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A reading transaction: one snapshot, nothing to commit."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    def checkpoint(self, sleep: Callable[[float], None] = time.sleep, tries: int = 50) -> bool:
+        """Empty SQLite's write-ahead log, so that deleted values are in no file; True when it is empty.
+
+        On PostgreSQL the log is the server's own: what was sealed stays ciphertext there, and its key is gone.
+        """
+        if not self.is_sqlite:
+            return True
+        for _ in range(tries):
+            if not self._checkpoint_once():
+                return True
+            sleep(0.05)
+        return False
+
+    def _checkpoint_once(self) -> bool:
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            row = cursor.fetchone()
+            busy = row is None or bool(row[0])
+            cursor.close()
+            return busy
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()

@@ -1,0 +1,43 @@
+"""What every test may ask for: databases of both kinds and a clock that it sets."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clock import SettableClock
+from tests.postgres import DatabaseUrls, fresh_pair, running_server, why_unavailable
+from tests.postgres_server import Server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One PostgreSQL for the whole run of this process; skips, saying why, where none can be had."""
+    if reason := why_unavailable(os.environ):
+        pytest.skip(reason)
+    with running_server(os.environ) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: Server) -> str:
+    """The address of that server, for an ordinary role."""
+    return postgres.url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseUrls]:
+    """Two empty databases, for data and keyring: the test runs once on each kind."""
+    if request.param == "sqlite":
+        yield DatabaseUrls(f"sqlite:///{tmp_path / 'data.db'}", f"sqlite:///{tmp_path / 'keyring.db'}")
+        return
+    server: Server = request.getfixturevalue("postgres")
+    with fresh_pair(server) as urls:
+        yield urls
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    """A clock that stands still until the test moves it."""
+    return SettableClock()

@@ -1,0 +1,258 @@
+"""Data keys: found again, refused when anything is wrong, gone when destroyed."""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from models.data_key import DataKey
+from models.errors import DataKeyGone, KekUnusable, KeyringExists, KeyringMissing, SealBroken
+from models.keyring import CACHE_SECONDS, OUTBOX, SYSTEM, Keyring, Owner, Sealer, derive
+from models.session import Store
+from tests.clock import NOON
+from tests.models.bench import PLACE, Monotonic, hkdf, independent_open, kek
+
+GRANT, LINK = Owner("grant", "g1"), Owner("link", "l1")
+
+
+def fresh(keys: Store, key: bytes = b"k" * 32, version: int = 1) -> Keyring:
+    """The same keyring as another process opens it, with nothing cached."""
+    return Keyring(keys, kek(key, version), os.urandom, Monotonic())
+
+
+def alter(keys: Store, owner: Owner, **values: object) -> None:
+    with keys.transaction() as session:
+        session.execute(update(DataKey).where(DataKey.owner_id == owner.id).values(**values))
+
+
+def rows(keys: Store) -> list[DataKey]:
+    with keys.reading() as session:
+        return list(session.scalars(select(DataKey).order_by(DataKey.dek_id)))
+
+
+def test_an_owner_s_key_is_found_again_by_another_process(keys: Store, keyring: Keyring) -> None:
+    box = keyring.create(GRANT, "acme", NOON).seal(PLACE, b"token")
+    assert fresh(keys).sealer(GRANT).open(PLACE, box) == b"token"
+
+
+def test_a_keyring_has_an_id_and_the_system_s_own_two_keys(keys: Store, keyring: Keyring) -> None:
+    assert len(bytes.fromhex(keyring.keyring_id())) == 16
+    assert fresh(keys).keyring_id() == keyring.keyring_id()
+    system, outbox = keyring.sealer(SYSTEM), keyring.sealer(OUTBOX)
+    with pytest.raises(SealBroken):
+        outbox.open(PLACE, system.seal(PLACE, b"state"))
+
+
+def test_a_keyring_is_never_initialised_twice(keys: Store, keyring: Keyring) -> None:
+    before = keyring.keyring_id()
+    with pytest.raises(KeyringExists):
+        keyring.initialise(NOON)
+    assert fresh(keys).keyring_id() == before
+
+
+def test_a_keyring_that_is_not_initialised_is_missing(keys: Store) -> None:
+    with pytest.raises(KeyringMissing, match="keyring init"):
+        fresh(keys).keyring_id()
+
+
+def test_a_keyring_store_without_tables_is_missing(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'empty.db'}")
+    with pytest.raises(KeyringMissing, match="keyring init"):
+        fresh(store).keyring_id()
+    store.close()
+
+
+@pytest.mark.parametrize(("key", "version"), [(b"x" * 32, 1), (b"k" * 32, 2)])
+def test_another_key_encryption_key_is_refused_at_the_start(
+    keys: Store, keyring: Keyring, key: bytes, version: int
+) -> None:
+    with pytest.raises(KekUnusable):
+        fresh(keys, key, version).keyring_id()
+
+
+def test_a_tampered_check_value_is_refused(keys: Store, keyring: Keyring) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    alter(keys, GRANT, check_value=bytes(16))
+    with pytest.raises(KekUnusable, match="check value"):
+        fresh(keys).sealer(GRANT)
+
+
+def test_a_wrapped_key_of_another_owner_is_refused(keys: Store, keyring: Keyring) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    keyring.create(LINK, "acme", NOON)
+    foreign = next(row for row in rows(keys) if row.owner_id == GRANT.id)
+    alter(keys, LINK, wrapped=foreign.wrapped, check_value=foreign.check_value)
+    with pytest.raises(KekUnusable):
+        fresh(keys).sealer(LINK)
+
+
+def test_a_key_given_to_another_customer_is_refused(keys: Store, keyring: Keyring) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    alter(keys, GRANT, customer_id="other")
+    with pytest.raises(KekUnusable):
+        fresh(keys).sealer(GRANT)
+
+
+def test_an_unknown_owner_has_no_key(keyring: Keyring) -> None:
+    with pytest.raises(DataKeyGone, match="grant g1"):
+        keyring.sealer(GRANT)
+
+
+def test_an_owner_gets_one_key_and_no_second(keys: Store, keyring: Keyring) -> None:
+    box = keyring.create(GRANT, "acme", NOON).seal(PLACE, b"token")
+    with pytest.raises(IntegrityError):
+        keyring.create(GRANT, "acme", NOON)
+    assert fresh(keys).sealer(GRANT).open(PLACE, box) == b"token"
+
+
+def test_a_destroyed_key_is_gone_at_once_here_and_for_every_new_process(
+    keys: Store, keyring: Keyring
+) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    keyring.create(LINK, "acme", NOON)
+    keyring.destroy([GRANT], "acme", NOON)
+    for place in (keyring, fresh(keys)):
+        with pytest.raises(DataKeyGone):
+            place.sealer(GRANT)
+        assert len(place.sealer(LINK).key("any")) == 32
+
+
+def test_destroying_twice_is_harmless_and_what_was_destroyed_stays_buried(
+    keys: Store, keyring: Keyring
+) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    for _ in range(2):
+        keyring.destroy([GRANT, LINK], "acme", NOON)
+    assert fresh(keys).buried() == {GRANT, LINK}
+
+
+def test_keys_and_tombstones_are_counted(keyring: Keyring) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    assert keyring.counts() == {"data_keys": 3, "tombstones": 0}
+    keyring.destroy([GRANT, LINK], "acme", NOON)
+    assert keyring.counts() == {"data_keys": 2, "tombstones": 2}
+
+
+def test_nothing_is_buried_at_first(keyring: Keyring) -> None:
+    assert keyring.buried() == set()
+
+
+def test_another_process_holds_a_key_for_five_minutes_at_most(
+    keys: Store, keyring: Keyring, monotonic: Monotonic
+) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    fresh(keys).destroy([GRANT], "acme", NOON)
+    monotonic.seconds += CACHE_SECONDS - 1
+    assert len(keyring.sealer(GRANT).key("any")) == 32
+    monotonic.seconds += 1
+    with pytest.raises(DataKeyGone):
+        keyring.sealer(GRANT)
+    assert CACHE_SECONDS == 300
+
+
+def test_a_cached_key_asks_the_store_nothing(keys: Store, keyring: Keyring, monotonic: Monotonic) -> None:
+    sealer = keyring.create(GRANT, "acme", NOON)
+    assert keyring.sealer(GRANT) is sealer
+    keyring.forget_cached([GRANT, LINK])
+    assert keyring.sealer(GRANT) is not sealer
+
+
+def test_the_key_encryption_key_is_described_by_its_place(keyring: Keyring) -> None:
+    assert keyring.describe_kek() == "env:TEST"
+
+
+def test_the_newest_version_of_a_key_seals(keys: Store, keyring: Keyring) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    alter(keys, GRANT, version=2)
+    second = fresh(keys).create(GRANT, "acme", NOON)  # version 1: older than the one above
+    assert (
+        second.seal(PLACE, b"").ciphertext[3:7] == fresh(keys).sealer(GRANT).seal(PLACE, b"").ciphertext[3:7]
+    )
+    assert len(rows(keys)) == 4
+
+
+def test_no_data_key_stands_in_clear_in_the_store(keys: Store, keyring: Keyring) -> None:
+    made: list[bytes] = []
+
+    def random(length: int) -> bytes:
+        made.append(os.urandom(length))
+        return made[-1]
+
+    Keyring(keys, kek(), random, Monotonic()).create(GRANT, "acme", NOON)
+    data_key = next(value for value in made if len(value) == 32)
+    held = b"".join(row.wrapped + row.check_value for row in rows(keys))
+    assert data_key not in held
+
+
+def test_keys_print_nothing(keyring: Keyring) -> None:
+    sealer = Sealer(1, b"canary" * 5 + b"ab", os.urandom)
+    assert "canary" not in repr(sealer) + repr(keyring) + repr(kek(b"canary" * 5 + b"ab"))
+
+
+def test_key_derivation_is_hkdf_without_salt() -> None:
+    """RFC 5869 §3.1; the lengths that are used need one block of output."""
+    key = os.urandom(32)
+    assert derive(key, "enc|grants|token") == hkdf(key, "enc|grants|token", 32)
+    assert derive(key, "kcv", 16) == hkdf(key, "kcv", 16)
+
+
+def test_a_value_opens_by_the_description_alone() -> None:
+    key = os.urandom(32)
+    box = Sealer(7, key, os.urandom).seal(PLACE, b"token")
+    assert independent_open(hkdf(key, "enc|grants|token", 32), PLACE, box.ciphertext) == b"token"
+
+
+def test_a_value_does_not_open_in_another_column_or_under_another_data_key() -> None:
+    key = os.urandom(32)
+    box = Sealer(7, key, os.urandom).seal(PLACE, b"token")
+    opens: list[Callable[[], bytes]] = [
+        lambda: Sealer(7, key, os.urandom).open(replace(PLACE, column="name"), box),
+        lambda: Sealer(8, key, os.urandom).open(PLACE, box),
+        lambda: Sealer(7, os.urandom(32), os.urandom).open(PLACE, box),
+    ]
+    for attempt in opens:
+        with pytest.raises(SealBroken, match="does not open in its place"):
+            attempt()
+
+
+def test_blind_values_are_equal_for_equal_words_under_one_key_and_purpose_alone() -> None:
+    key = os.urandom(32)
+    sealer, other = Sealer(1, key, os.urandom), Sealer(2, os.urandom(32), os.urandom)
+    blind = sealer.blind("segment", "12")
+    assert blind == hmac.digest(hkdf(key, "bidx|segment", 32), b"12", hashlib.sha256)
+    assert blind == sealer.blind("segment", "12")
+    assert (
+        len({blind, sealer.blind("segment", "13"), sealer.blind("link", "12"), other.blind("segment", "12")})
+        == 4
+    )
+
+
+def test_threads_that_ask_at_once_all_get_the_key(keyring: Keyring) -> None:
+    box = keyring.create(GRANT, "acme", NOON).seal(PLACE, b"token")
+    keyring.forget_cached([GRANT])
+    barrier = Barrier(8)
+
+    def open_it(_: int) -> bytes:
+        barrier.wait()
+        return keyring.sealer(GRANT).open(PLACE, box)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(open_it, range(8))) == {b"token"}
+
+
+def test_a_key_lost_from_the_store_without_a_tombstone_is_gone_all_the_same(
+    keys: Store, keyring: Keyring
+) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    with keys.transaction() as session:
+        session.execute(delete(DataKey).where(DataKey.owner_id == GRANT.id))
+    with pytest.raises(DataKeyGone):
+        fresh(keys).sealer(GRANT)
