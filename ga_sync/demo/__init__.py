@@ -1,7 +1,5 @@
-"""The demonstration."""
+"""Everything on one machine in one process: sandbox Google, server, worker, SQLite in a folder of its own."""
 
-from collections.abc import Callable
+from ga_sync.demo.run import run
 
-
-def run(*, auto: bool, to_the_end: bool, port: int, tell: Callable[[str], None]) -> bool:
-    raise NotImplementedError
+__all__ = ["run"]

@@ -11,6 +11,7 @@ from ga_sync.web.auth import Caller, allow
 from ga_sync.web.bodies import NewGrant
 from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, after, page, sliced
 from ga_sync.web.services import Services, Wired
+from ga_sync.web.threads import in_thread
 from models.audit import append
 
 Json = dict[str, Any]
@@ -23,7 +24,8 @@ def caller_of(request: Call) -> Caller:
     return caller
 
 
-@post("/v1/grants", guards=[allow("console")], sync_to_thread=True, tags=["grants"])
+@post("/v1/grants", guards=[allow("console")], tags=["grants"])
+@in_thread
 def create_grant(request: Call, data: NewGrant, services: Wired) -> Json:
     """Begin a consent, or with ``grant_id`` a reconnection."""
     caller = caller_of(request)
@@ -51,7 +53,8 @@ def _view(services: Services, grant_id: str, customer_id: str) -> Json:
     return views.grant(row, links, services.clock())
 
 
-@get("/v1/grants", guards=[allow("console")], sync_to_thread=True, tags=["grants"])
+@get("/v1/grants", guards=[allow("console")], tags=["grants"])
+@in_thread
 def list_grants(
     request: Call,
     services: Wired,
@@ -74,13 +77,15 @@ def list_grants(
     return page("grants", found, limit, lambda item: str(item["grant_id"]))
 
 
-@get("/v1/grants/{grant_id:str}", guards=[allow("console")], sync_to_thread=True, tags=["grants"])
+@get("/v1/grants/{grant_id:str}", guards=[allow("console")], tags=["grants"])
+@in_thread
 def show_grant(request: Call, grant_id: str, services: Wired) -> Json:
     """One grant; a revoked one with its receipt."""
     return _view(services, grant_id, caller_of(request).customer_id)
 
 
-@get("/v1/grants/{grant_id:str}/properties", guards=[allow("console")], sync_to_thread=True, tags=["grants"])
+@get("/v1/grants/{grant_id:str}/properties", guards=[allow("console")], tags=["grants"])
+@in_thread
 def list_properties(
     request: Call, grant_id: str, services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Json:
@@ -92,9 +97,9 @@ def list_properties(
 @get(
     "/v1/grants/{grant_id:str}/properties/{number:str}/dimensions",
     guards=[allow("console")],
-    sync_to_thread=True,
     tags=["grants"],
 )
+@in_thread
 def list_dimensions(
     request: Call,
     grant_id: str,
@@ -112,10 +117,10 @@ def list_dimensions(
 @delete(
     "/v1/grants/{grant_id:str}",
     guards=[allow("console")],
-    sync_to_thread=True,
     status_code=200,
     tags=["grants"],
 )
+@in_thread
 def revoke_grant(request: Call, grant_id: str, services: Wired) -> Json:
     """Destroy here at once and revoke at Google: the receipt."""
     caller = caller_of(request)

@@ -14,9 +14,11 @@ from ga_sync.web.grants import Call, Json, caller_of
 from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, after, page, sliced
 from ga_sync.web.params import From, To
 from ga_sync.web.services import Wired
+from ga_sync.web.threads import in_thread
 
 
-@post("/v1/links", guards=[allow("console")], sync_to_thread=True, tags=["links"])
+@post("/v1/links", guards=[allow("console")], tags=["links"])
+@in_thread
 def create_link(request: Call, data: NewLink, services: Wired) -> Response[Json]:
     """Probe with a real report, then link: 201, or 200 where it was linked already."""
     caller = caller_of(request)
@@ -29,7 +31,8 @@ def create_link(request: Call, data: NewLink, services: Wired) -> Response[Json]
     return Response(view, status_code=201 if new else 200)
 
 
-@get("/v1/links", guards=[allow("console", "store")], sync_to_thread=True, tags=["links"])
+@get("/v1/links", guards=[allow("console", "store")], tags=["links"])
+@in_thread
 def list_links(
     request: Call,
     services: Wired,
@@ -42,13 +45,15 @@ def list_links(
     return page("links", found, limit, lambda item: str(item["link_id"]))
 
 
-@get("/v1/links/{link_id:str}", guards=[allow("console", "store")], sync_to_thread=True, tags=["links"])
+@get("/v1/links/{link_id:str}", guards=[allow("console", "store")], tags=["links"])
+@in_thread
 def show_link(request: Call, link_id: str, services: Wired) -> Json:
     """One link."""
     return services.links.view(link_id, caller_of(request).customer_id)
 
 
-@patch("/v1/links/{link_id:str}", guards=[allow("console")], sync_to_thread=True, tags=["links"])
+@patch("/v1/links/{link_id:str}", guards=[allow("console")], tags=["links"])
+@in_thread
 def change_link(request: Call, link_id: str, data: LinkChange, services: Wired) -> Json:
     """Change how long days are kept."""
     caller = caller_of(request)
@@ -58,17 +63,18 @@ def change_link(request: Call, link_id: str, data: LinkChange, services: Wired) 
 @post(
     "/v1/links/{link_id:str}/sync",
     guards=[allow("console")],
-    sync_to_thread=True,
     status_code=202,
     tags=["links"],
 )
+@in_thread
 def sync_link(request: Call, link_id: str, services: Wired) -> Json:
     """Synchronise now: the run, queued or already under way."""
     caller = caller_of(request)
     return services.links.sync(link_id, caller.customer_id, caller.actor)
 
 
-@get("/v1/links/{link_id:str}/runs", guards=[allow("console")], sync_to_thread=True, tags=["links"])
+@get("/v1/links/{link_id:str}/runs", guards=[allow("console")], tags=["links"])
+@in_thread
 def list_runs(
     request: Call, link_id: str, services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Json:
@@ -80,15 +86,16 @@ def list_runs(
 @get(
     "/v1/links/{link_id:str}/runs/{run_id:str}",
     guards=[allow("console")],
-    sync_to_thread=True,
     tags=["links"],
 )
+@in_thread
 def show_run(request: Call, link_id: str, run_id: str, services: Wired) -> Json:
     """One run."""
     return services.links.run(link_id, run_id, caller_of(request).customer_id)
 
 
-@get("/v1/links/{link_id:str}/days", guards=[allow("console", "store")], sync_to_thread=True, tags=["links"])
+@get("/v1/links/{link_id:str}/days", guards=[allow("console", "store")], tags=["links"])
+@in_thread
 def list_days(
     request: Call,
     link_id: str,
@@ -108,10 +115,10 @@ def list_days(
 @put(
     "/v1/links/{link_id:str}/days/{day:date}/recorded",
     guards=[allow("store")],
-    sync_to_thread=True,
     status_code=204,
     tags=["links"],
 )
+@in_thread
 def put_recorded(request: Call, link_id: str, day: date, data: Recorded, services: Wired) -> None:
     """What the recording store says it has for a day."""
     services.links.put_recorded(link_id, caller_of(request).customer_id, day, data.count)
@@ -120,10 +127,10 @@ def put_recorded(request: Call, link_id: str, day: date, data: Recorded, service
 @post(
     "/v1/links/{link_id:str}/pause",
     guards=[allow("console")],
-    sync_to_thread=True,
     status_code=200,
     tags=["links"],
 )
+@in_thread
 def pause_link(request: Call, link_id: str, services: Wired) -> Json:
     """Restriction: no call to Google, no answers, nothing lost."""
     caller = caller_of(request)
@@ -133,10 +140,10 @@ def pause_link(request: Call, link_id: str, services: Wired) -> Json:
 @post(
     "/v1/links/{link_id:str}/resume",
     guards=[allow("console")],
-    sync_to_thread=True,
     status_code=200,
     tags=["links"],
 )
+@in_thread
 def resume_link(request: Call, link_id: str, services: Wired) -> Json:
     """Lift a pause."""
     caller = caller_of(request)
@@ -146,10 +153,10 @@ def resume_link(request: Call, link_id: str, services: Wired) -> Json:
 @delete(
     "/v1/links/{link_id:str}",
     guards=[allow("console")],
-    sync_to_thread=True,
     status_code=200,
     tags=["links"],
 )
+@in_thread
 def remove_link(request: Call, link_id: str, services: Wired) -> Json:
     """Destroy a link's data and key; the last link takes its grant along."""
     caller = caller_of(request)
@@ -159,9 +166,9 @@ def remove_link(request: Call, link_id: str, services: Wired) -> Json:
 @get(
     "/v1/links/{link_id:str}/segments",
     guards=[allow("console", "store")],
-    sync_to_thread=True,
     tags=["segments"],
 )
+@in_thread
 def list_segments(
     request: Call, link_id: str, services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> dict[str, Any]:
@@ -173,10 +180,10 @@ def list_segments(
 @put(
     "/v1/links/{link_id:str}/segments/{segment_id:str}/label",
     guards=[allow("console")],
-    sync_to_thread=True,
     status_code=200,
     tags=["segments"],
 )
+@in_thread
 def label_segment(request: Call, link_id: str, segment_id: str, data: Label, services: Wired) -> Json:
     """The customer's own name for a segment."""
     caller = caller_of(request)

@@ -10,22 +10,24 @@ from ga_sync.web.auth import allow
 from ga_sync.web.grants import Call, Json, caller_of
 from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, after, page
 from ga_sync.web.services import Wired
+from ga_sync.web.threads import in_thread
 from models.errors import KeyringError
 
 
 @delete(
     "/v1/customers/{customer_id:str}",
     guards=[allow("console")],
-    sync_to_thread=True,
     status_code=200,
     tags=["customers"],
 )
+@in_thread
 def erase_customer(request: Call, customer_id: str, services: Wired) -> Json:
     """Destroy everything of a customer: one receipt a grant."""
     return services.purge.customer(check_customer(customer_id), caller_of(request).actor)
 
 
-@get("/v1/audit", guards=[allow("admin")], sync_to_thread=True, tags=["audit"])
+@get("/v1/audit", guards=[allow("admin")], tags=["audit"])
+@in_thread
 def list_audit(
     request: Call,
     services: Wired,
@@ -60,7 +62,8 @@ def healthz() -> Json:
     return {"status": "ok"}
 
 
-@get("/readyz", sync_to_thread=True, tags=["health"])
+@get("/readyz", tags=["health"])
+@in_thread
 def readyz(services: Wired) -> Response[Json]:
     """The database answers and the keys open."""
     try:

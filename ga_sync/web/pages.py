@@ -11,6 +11,7 @@ from litestar.enums import MediaType
 from litestar.response import Redirect, Template
 
 from ga_sync.web.services import Services, Wired
+from ga_sync.web.threads import in_thread
 from oauth.actions import action_for
 from oauth.consent import Opening
 from oauth.errors import ConsentError, ConsentUnfinished, OurFault
@@ -53,7 +54,8 @@ def _not_open(error: ConsentError) -> Template:
     return _page("This address does not work", [str(error)], 410)
 
 
-@get("/link/{ticket:str}", sync_to_thread=True, include_in_schema=False)
+@get("/link/{ticket:str}", include_in_schema=False)
+@in_thread
 def guide(ticket: str, services: Wired) -> Template:
     """The guided page: for whom, what is read, what is never read."""
     try:
@@ -63,7 +65,8 @@ def guide(ticket: str, services: Wired) -> Template:
     return Template("guide.html", context={"customer": view.customer_id, "action": f"/link/{ticket}"})
 
 
-@post("/link/{ticket:str}", sync_to_thread=True, include_in_schema=False)
+@post("/link/{ticket:str}", include_in_schema=False)
+@in_thread
 def start_guided(ticket: str, services: Wired) -> Redirect | Template:
     """On to Google, by POST, so that no link preview starts a consent."""
     try:
@@ -72,7 +75,8 @@ def start_guided(ticket: str, services: Wired) -> Redirect | Template:
         return _not_open(error)
 
 
-@get("/oauth/start/{ticket:str}", sync_to_thread=True, include_in_schema=False)
+@get("/oauth/start/{ticket:str}", include_in_schema=False)
+@in_thread
 def start_at_once(ticket: str, services: Wired) -> Redirect | Template:
     """On to Google at once."""
     try:
@@ -81,7 +85,8 @@ def start_at_once(ticket: str, services: Wired) -> Redirect | Template:
         return _not_open(error)
 
 
-@get("/oauth/callback", sync_to_thread=True, include_in_schema=False)
+@get("/oauth/callback", include_in_schema=False)
+@in_thread
 def callback(request: Request[Any, Any, Any], services: Wired) -> Redirect | Template:
     """Google sent the browser back."""
     params = {key: request.query_params[key] for key in request.query_params}

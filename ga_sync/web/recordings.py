@@ -15,6 +15,7 @@ from ga_sync.web.bodies import Count, Explain, Match, Query, RecordingIds, Windo
 from ga_sync.web.grants import Call, Json, caller_of
 from ga_sync.web.params import From, To
 from ga_sync.web.services import Wired
+from ga_sync.web.threads import in_thread
 
 NDJSON = "application/x-ndjson"
 
@@ -27,13 +28,13 @@ def _asks(path: str) -> dict[str, object]:
     return {
         "path": f"/v1/links/{{link_id:str}}/recordings/{path}",
         "guards": [allow("store", "console")],
-        "sync_to_thread": True,
         "status_code": 200,
         "tags": ["recordings"],
     }
 
 
 @post(**_asks("query"))  # type: ignore[arg-type]
+@in_thread
 def query(request: Call, link_id: str, data: Query, services: Wired) -> Json:
     """A page of the recordings that a filter is true of."""
     customer_id = caller_of(request).customer_id
@@ -43,6 +44,7 @@ def query(request: Call, link_id: str, data: Query, services: Wired) -> Json:
 
 
 @post(**_asks("match"))  # type: ignore[arg-type]
+@in_thread
 def match(request: Call, link_id: str, data: Match, services: Wired) -> Json:
     """Which candidates the filter is true of, and which it may be true of."""
     customer_id = caller_of(request).customer_id
@@ -59,6 +61,7 @@ def _candidates(data: Match) -> list[tuple[str, date | None]]:
 
 
 @post(**_asks("count"))  # type: ignore[arg-type]
+@in_thread
 def count(request: Call, link_id: str, data: Count, services: Wired) -> Json:
     """How many, exactly."""
     customer_id = caller_of(request).customer_id
@@ -68,12 +71,14 @@ def count(request: Call, link_id: str, data: Count, services: Wired) -> Json:
 
 
 @post(**_asks("segments"))  # type: ignore[arg-type]
+@in_thread
 def segments(request: Call, link_id: str, data: RecordingIds, services: Wired) -> Json:
     """The segments of each recording."""
     return services.recordings.segments_of(link_id, caller_of(request).customer_id, data.recording_ids)
 
 
 @post(**_asks("explain"))  # type: ignore[arg-type]
+@in_thread
 def explain(request: Call, link_id: str, data: Explain, services: Wired) -> Json:
     """Why, or why not."""
     customer_id = caller_of(request).customer_id
@@ -83,9 +88,9 @@ def explain(request: Call, link_id: str, data: Explain, services: Wired) -> Json
 @get(
     "/v1/links/{link_id:str}/recordings/export",
     guards=[allow("store")],
-    sync_to_thread=True,
     tags=["recordings"],
 )
+@in_thread
 def export(
     request: Call,
     link_id: str,

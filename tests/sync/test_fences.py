@@ -1,12 +1,11 @@
 """Whoever pauses, removes or takes over a link is first; what is killed or drained goes on where it stopped."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
 from ga_sync.analytics import errors as google
 from ga_sync.index.cache import IndexCache
@@ -138,7 +137,7 @@ def test_a_smaller_incomplete_day_is_not_read_again_after_a_drain(bench: Bench) 
 
 def test_a_run_that_was_killed_before_its_publication_is_published_by_the_next_holder(bench: Bench) -> None:
     cache = IndexCache(bench.keyring, 1 << 20)
-    store = FragileStore(str(bench.data.url.render_as_string(hide_password=False)), "UPDATE links")
+    store = fragile(bench, "UPDATE links")
     task = bench.claim()
     with pytest.raises(OperationalError):
         bench.pipeline(data=store)(task, held_signals())
@@ -154,7 +153,7 @@ def test_a_run_that_was_killed_before_its_publication_is_published_by_the_next_h
 
 
 def test_a_database_that_fails_leaves_the_run_open_for_the_next_claim(bench: Bench) -> None:
-    store = FragileStore(str(bench.data.url.render_as_string(hide_password=False)), "INSERT INTO readings", 3)
+    store = fragile(bench, "INSERT INTO readings", 3)
     task = bench.claim()
     with pytest.raises(OperationalError):
         bench.pipeline(data=store)(task, held_signals())
@@ -193,31 +192,16 @@ def test_a_run_asked_for_while_one_is_under_way_comes_after_it(bench: Bench) -> 
         assert jobs_store.next_due_at(session, "sync", bench.link_id) == bench.clock()
 
 
-class FragileStore(Store):
-    """A store whose connection breaks at the n-th statement that begins so, and ever after."""
+def fragile(bench: Bench, begins: str, number: int = 1) -> Store:
+    """The same database behind a connection that breaks at the n-th statement that begins so, and ever after."""
+    store = Store(bench.data.url.render_as_string(hide_password=False))
+    left = [number]
 
-    def __init__(self, url: str, begins: str, number: int = 1) -> None:
-        super().__init__(url)
-        self._begins, self._left = begins, number
+    def break_(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith(begins):
+            left[0] -= 1
+            if left[0] <= 0:
+                raise OperationalError(statement, {}, Exception("the connection broke"))
 
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        with super().transaction() as session:
-            connection = session.connection()
-            execute = connection.dialect.do_execute
-            connection.dialect.do_execute = self._broken(execute)  # type: ignore[method-assign]
-            try:
-                yield session
-                session.flush()
-            finally:
-                connection.dialect.do_execute = execute  # type: ignore[method-assign]
-
-    def _broken(self, execute: Callable[..., None]) -> Callable[..., None]:
-        def run(cursor: object, statement: str, *rest: object) -> None:
-            if statement.startswith(self._begins):
-                self._left -= 1
-                if self._left <= 0:
-                    raise OperationalError(statement, {}, Exception("the connection broke"))
-            execute(cursor, statement, *rest)
-
-        return run
+    event.listen(store.engine, "before_cursor_execute", break_)
+    return store
