@@ -1,4 +1,4 @@
-"""Who did what, append-only and hash-chained."""
+"""Who did what, append-only and hash-chained, and where the chain ends."""
 
 from datetime import datetime
 
@@ -19,4 +19,14 @@ class AuditEvent(DataBase):
     verb: Mapped[str] = mapped_column(String(40))
     object: Mapped[str] = mapped_column(String(80))
     customer_id: Mapped[str] = mapped_column(String(64), index=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AuditHead(DataBase):
+    """The end of the chain, one row: every writer waits for it, and events cut off the end are missed by it."""
+
+    __tablename__ = "audit_head"
+
+    head_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(Integer)
     digest: Mapped[bytes] = mapped_column(LargeBinary)

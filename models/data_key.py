@@ -9,10 +9,13 @@ from models.base import KeyringBase, UtcDateTime
 
 
 class DataKey(KeyringBase):
-    """One data key, wrapped. Destroying it is deleting this row."""
+    """One data key, wrapped. Destroying it is deleting this row; its number is never given again."""
 
     __tablename__ = "data_keys"
-    __table_args__ = (Index("uq_data_keys_owner", "owner_kind", "owner_id", "version", unique=True),)
+    __table_args__ = (
+        Index("uq_data_keys_owner", "owner_kind", "owner_id", "version", unique=True),
+        {"sqlite_autoincrement": True},
+    )
 
     dek_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     owner_kind: Mapped[str] = mapped_column(String(16))

@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from models.errors import KekUnusable, KeyringExists
+from models.private import make_folder, write_new
 from models.record import NONCE
 
 KEY_BYTES = 32
@@ -85,18 +86,21 @@ def read_env(name: str, environ: Mapping[str, str], random: Random) -> LocalKek:
     return LocalKek(where, {1: _decode(environ[name], where)}, 1, random)
 
 
-def read_file(path: Path, random: Random) -> LocalKek:
-    """The key file at ``path``; refused where others than its owner may read it."""
+def read_file(path: Path, random: Random, user: Callable[[], int] = os.geteuid) -> LocalKek:
+    """The key file at ``path``.
+
+    Args:
+        path: a JSON file in UTF-8: ``{"format": 1, "primary": 1, "keys": {"1": base64 of 32 bytes}}``.
+        random: where nonces come from.
+        user: the number of the user that must own the file.
+
+    Raises:
+        KekUnusable: absent, malformed, of another user, or others than its owner may touch it.
+    """
     where = f"file:{path}"
+    content = _read_private(path, where, user)
     try:
-        mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise KekUnusable(f"{where} cannot be read ({error.strerror}): run `ga-sync keyring init`") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise KekUnusable(f"{where} may be read by others: chmod 600 it")
-    try:
-        body = json.loads(text)
+        body = json.loads(content.decode("utf-8"))
         keys = {int(version): _decode(key, where) for version, key in body["keys"].items()}
         primary = int(body["primary"])
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -106,18 +110,30 @@ def read_file(path: Path, random: Random) -> LocalKek:
     return LocalKek(where, keys, primary, random)
 
 
-def create_file(path: Path, random: Random) -> None:
-    """Write a new key file of mode 0600, durably; never over an existing one."""
-    body = {"format": 1, "primary": 1, "keys": {"1": base64.b64encode(random(KEY_BYTES)).decode()}}
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _read_private(path: Path, where: str, user: Callable[[], int]) -> bytes:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with path.open("rb") as file:
+            facts = os.fstat(file.fileno())
+            content = file.read()
+    except OSError as error:
+        raise KekUnusable(f"{where} cannot be read ({error.strerror}): run `ga-sync keyring init`") from None
+    if facts.st_uid != user():
+        raise KekUnusable(f"{where} belongs to another user: chown it to the one that runs ga-sync")
+    if stat.S_IMODE(facts.st_mode) & 0o077:
+        raise KekUnusable(f"{where} may be read by others: chmod 600 it")
+    return content
+
+
+def create_file(path: Path, random: Random) -> None:
+    """Write a new key file of mode 0600, durably and whole or not at all.
+
+    Raises:
+        KeyringExists: there is one; it is never overwritten.
+        OSError: it could not be written, and nothing is left of it.
+    """
+    body = {"format": 1, "primary": 1, "keys": {"1": base64.b64encode(random(KEY_BYTES)).decode()}}
+    make_folder(path.parent)
+    try:
+        write_new(path, json.dumps(body).encode(), path.with_name(f".{path.name}.{random(8).hex()}"))
     except FileExistsError:
         raise KeyringExists(f"{path} exists and is never overwritten") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(body, file)
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)

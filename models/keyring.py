@@ -13,8 +13,7 @@ from datetime import datetime
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import delete, func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import delete, func, inspect, select
 from sqlalchemy.orm import Session
 
 from models import record
@@ -92,6 +91,7 @@ class Keyring:
         self._store, self._kek, self._random, self._monotonic = store, kek, random, monotonic
         self._cache: dict[Owner, tuple[float, Sealer]] = {}
         self._lock = threading.Lock()
+        self._destructions = 0
 
     def initialise(self, now: datetime) -> str:
         """Give the store its id and the system's own keys.
@@ -114,20 +114,27 @@ class Keyring:
         Raises:
             KeyringMissing: not initialised.
             KekUnusable: the key is absent or another one.
+            DBAPIError: the store does not answer, which is no reason to make a new one.
         """
-        try:
-            with self._store.reading() as session:
-                fact = session.get(KeyringFact, KEYRING_ID)
-        except DBAPIError:
-            fact = None
+        with self._store.reading() as session:
+            made = inspect(session.connection()).has_table(KeyringFact.__tablename__)
+            fact = session.get(KeyringFact, KEYRING_ID) if made else None
         if fact is None:
             raise KeyringMissing("there is no keyring yet: run `ga-sync keyring init`")
         self.sealer(SYSTEM)
         return fact.value
 
     def create(self, owner: Owner, customer_id: str, now: datetime) -> Sealer:
-        """Make, wrap and store a new data key."""
+        """Make, wrap and store a new data key.
+
+        Raises:
+            DataKeyGone: the owner's key was destroyed; it is never made anew.
+            IntegrityError: the owner has a key.
+        """
         with self._store.transaction() as session:
+            _take_turns(session)
+            if session.get(Tombstone, (owner.kind, owner.id)) is not None:
+                raise DataKeyGone(f"the key of {owner.kind} {owner.id} was destroyed and is never made anew")
             session.add(self._new_key(owner, customer_id, now))
         return self.sealer(owner)
 
@@ -138,36 +145,42 @@ class Keyring:
             DataKeyGone: the key was destroyed or never made.
             KekUnusable: it cannot be unwrapped.
         """
-        with self._lock:
-            held = self._cache.get(owner)
-            if held is not None and held[0] > self._monotonic():
-                return held[1]
+        while True:
+            with self._lock:
+                held, destructions = self._cache.get(owner), self._destructions
+                if held is not None and held[0] > self._monotonic():
+                    return held[1]
+            sealer = self._read(owner)
+            with self._lock:
+                # A key may have been destroyed while it was unwrapped: then look again instead of keeping it.
+                if destructions == self._destructions:
+                    self._cache[owner] = (self._monotonic() + CACHE_SECONDS, sealer)
+                    return sealer
+
+    def _read(self, owner: Owner) -> Sealer:
         with self._store.reading() as session:
             row = _newest(session, owner)
         if row is None:
-            self.forget_cached([owner])
+            with self._lock:
+                self._cache.pop(owner, None)
             raise DataKeyGone(f"the key of {owner.kind} {owner.id} is gone")
-        sealer = Sealer(row.dek_id, self._unwrap(owner, row), self._random)
-        with self._lock:
-            self._cache[owner] = (self._monotonic() + CACHE_SECONDS, sealer)
-        return sealer
+        return Sealer(row.dek_id, self._unwrap(owner, row), self._random)
 
-    def destroy(self, owners: Iterable[Owner], customer_id: str, now: datetime) -> None:
-        """Destroy keys and bury their owners, in one transaction; safe to repeat."""
+    def destroy(self, owners: Iterable[Owner], customer_id: str, now: datetime) -> bool:
+        """Destroy keys and bury their owners, in one transaction; safe to repeat.
+
+        From here on nobody gets the keys. True when their wrapped form has left every file of the store too; False
+        while a reader holds up SQLite's write-ahead log: repeat it later.
+        """
         owners = list(owners)
-        with self._store.transaction() as session:
-            for owner in owners:
-                session.execute(
-                    delete(DataKey).where(DataKey.owner_kind == owner.kind, DataKey.owner_id == owner.id)
-                )
-                if session.get(Tombstone, (owner.kind, owner.id)) is None:
-                    session.add(
-                        Tombstone(
-                            object_kind=owner.kind, object_id=owner.id, customer_id=customer_id, buried_at=now
-                        )
-                    )
-        self.forget_cached(owners)
-        self._store.checkpoint()
+        try:
+            with self._store.transaction() as session:
+                _take_turns(session)
+                for owner in owners:
+                    _bury(session, owner, customer_id, now)
+        finally:  # also where the answer to the commit was lost
+            self.forget_cached(owners)
+        return self._store.checkpoint()
 
     def buried(self) -> set[Owner]:
         """Everything that was ever destroyed."""
@@ -183,8 +196,9 @@ class Keyring:
         return {"data_keys": keys, "tombstones": tombstones}
 
     def forget_cached(self, owners: Iterable[Owner]) -> None:
-        """Drop unwrapped keys from memory."""
+        """Drop unwrapped keys from memory, also those that are being unwrapped now."""
         with self._lock:
+            self._destructions += 1
             for owner in owners:
                 self._cache.pop(owner, None)
 
@@ -220,3 +234,16 @@ def _newest(session: Session, owner: Owner) -> DataKey | None:
         .order_by(DataKey.version.desc())
         .limit(1)
     ).first()
+
+
+def _take_turns(session: Session) -> None:
+    """Wait for whoever makes or destroys keys now: no key is made while its owner is being buried."""
+    session.get(KeyringFact, KEYRING_ID, with_for_update=True)
+
+
+def _bury(session: Session, owner: Owner, customer_id: str, now: datetime) -> None:
+    session.execute(delete(DataKey).where(DataKey.owner_kind == owner.kind, DataKey.owner_id == owner.id))
+    if session.get(Tombstone, (owner.kind, owner.id)) is None:
+        session.add(
+            Tombstone(object_kind=owner.kind, object_id=owner.id, customer_id=customer_id, buried_at=now)
+        )

@@ -7,14 +7,17 @@ PostgreSQL is used as it comes.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session
 
+from models.private import make_file, make_folder
+
 _BUSY_MS = 15_000
+_CHECKPOINT_MS = 50
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a DBAPI connection
@@ -37,14 +40,25 @@ def _sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _make_private(database: str) -> None:
+    """The file and its folders, for their owner alone; the log that SQLite puts beside it has the file's own mode."""
+    if database == ":memory:" or database.startswith("file:"):
+        return
+    make_folder(Path(database).parent)
+    make_file(Path(database))
+
+
 class Store:
-    """One database: the data or the keyring."""
+    """One database: the data or the keyring.
+
+    New SQLite files are made with mode 0600 in folders of mode 0700.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_private(self.url.database)
         self.engine: Engine = create_engine(self.url, pool_pre_ping=not self.is_sqlite, hide_parameters=True)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _sqlite_pragmas)
@@ -66,6 +80,9 @@ class Store:
     def checkpoint(self, sleep: Callable[[float], None] = time.sleep, tries: int = 50) -> bool:
         """Empty SQLite's write-ahead log, so that deleted values are in no file; True when it is empty.
 
+        A reader holds it up. It gives up after ``tries``, each of which waits 50 ms for the lock and then sleeps
+        50 ms: after 5 s, so that who called can come again later.
+
         On PostgreSQL the log is the server's own: what was sealed stays ciphertext there, and its key is gone.
         """
         if not self.is_sqlite:
@@ -77,16 +94,14 @@ class Store:
         return False
 
     def _checkpoint_once(self) -> bool:
-        connection = self.engine.raw_connection()
-        try:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            row = cursor.fetchone()
-            busy = row is None or bool(row[0])
-            cursor.close()
-            return busy
-        finally:
-            connection.close()
+        with closing(self.engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(f"PRAGMA busy_timeout={_CHECKPOINT_MS}")
+            try:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                row = cursor.fetchone()
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+            return row is None or bool(row[0])
 
     def close(self) -> None:
         """Close every pooled connection."""

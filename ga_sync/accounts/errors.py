@@ -5,6 +5,7 @@ Refusal
 ├── Forbidden            the role may not do this
 ├── NotFound             no such object, or not this key's
 ├── Conflict             the object is not in a state for this
+├── Malformed            not JSON, or no body where one belongs
 ├── Invalid              the request's values
 ├── PropertyUnreadable   Google refuses the property to this Google account
 ├── DimensionUnknown     no event-scoped custom dimension of this name
@@ -43,6 +44,12 @@ class Conflict(Refusal):
     """The object's state forbids this."""
 
     slug: ClassVar[str] = "conflict"
+
+
+class Malformed(Refusal):
+    """What came is not JSON."""
+
+    slug: ClassVar[str] = "malformed"
 
 
 class Invalid(Refusal):

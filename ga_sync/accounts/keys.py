@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from models.session import Store
 
 PREFIX = "gas_"
 ROLES = ("admin", "console", "store")
+_KEY_ID = re.compile(r"[a-z2-7]{1,24}")
 _TOUCH_EVERY = timedelta(minutes=10)
 
 
@@ -92,7 +94,7 @@ class Keys:
             Unauthenticated: nobody's; the same words and the same work whatever is wrong with it.
         """
         key_id, _, secret = (text or "").removeprefix(PREFIX).partition(".")
-        row = session.get(ApiKey, key_id[:24])
+        row = session.get(ApiKey, key_id) if _KEY_ID.fullmatch(key_id) else None
         expected = row.secret_hash if row is not None else b"\0" * 32
         matches = hmac.compare_digest(_hash(secret), expected)
         if row is None or not matches or row.revoked_at is not None or not (text or "").startswith(PREFIX):

@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
+import structlog
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from ga_sync.accounts import store
 from ga_sync.accounts.errors import (
@@ -29,8 +32,11 @@ from models.grant import Grant, GrantStatus
 from models.keyring import SYSTEM, Keyring, Owner
 from models.link import Link, LinkStatus
 from models.session import Store
-from oauth.errors import GrantError, OauthError
+from oauth.errors import GrantError, OauthError, OurFault
 from oauth.tokens import Tokens
+
+log = structlog.get_logger()
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ class Linking:
                 existing = self._existing(wish, customer_id)
                 if existing is None:
                     raise
-        self._adopt(existing, wish.grant_id, customer_id)
+        self._adopt(existing, wish.grant_id, customer_id, actor)
         return self._links.view(existing, customer_id), False
 
     def _require_active(self, grant_id: str, customer_id: str) -> Grant:
@@ -102,12 +108,16 @@ class Linking:
         return grant
 
     def _probe(self, wish: Wish) -> Property:
-        with self._google_answers(wish.grant_id):
-            token = self._tokens.access_token(wish.grant_id)
+        return self._asked(wish.grant_id, lambda token: self._probe_with(token, wish))
+
+    def _asked(self, grant_id: str, ask: Callable[[str], _Answer]) -> _Answer:
+        """Google's answer to a call with an access token; a refused token is renewed once."""
+        with self._google_answers(grant_id):
+            token = self._tokens.access_token(grant_id)
             try:
-                return self._probe_with(token, wish)
+                return ask(token)
             except google_errors.Unauthenticated:
-                return self._probe_with(self._tokens.access_token(wish.grant_id, refused=token), wish)
+                return ask(self._tokens.access_token(grant_id, refused=token))
 
     def _probe_with(self, token: str, wish: Wish) -> Property:
         facts = self._google.property(token, wish.property)
@@ -128,16 +138,12 @@ class Linking:
             raise PropertyUnreadable(error.action) from error
         except (google_errors.DimensionUnknown, google_errors.Incompatible) as error:
             raise DimensionUnknown(error.action) from error
-        except google_errors.BadRequest as error:
-            raise Unavailable(
-                "Google did not accept our request; the operators have been told", 300
-            ) from error
+        except google_errors.ScopeInsufficient as error:
+            raise Conflict(error.action) from error
         except GrantError as error:
             raise Conflict(str(error)) from error
         except (google_errors.AnalyticsError, OauthError) as error:
-            raise Unavailable(
-                f"Google could not answer for grant {grant_id}; try again in a minute", 60
-            ) from error
+            raise _unavailable(error, grant_id) from error
 
     def _reference(self, customer_id: str, wish: Wish) -> bytes:
         return self._keyring.sealer(SYSTEM).blind(
@@ -172,38 +178,53 @@ class Linking:
         row.property = sealer.seal(row.place("property"), wish.property.encode())
         row.display_name = sealer.seal(row.place("display_name"), facts.display_name.encode())
         row.parameter_name = sealer.seal(row.place("parameter_name"), wish.parameter_name.encode())
+        try:
+            self._store(row, actor)
+        except Exception:  # nothing was stored: nothing is left of its key either
+            self._keyring.destroy([Owner("link", link_id)], customer_id, now)
+            raise
+        return link_id
+
+    def _store(self, row: Link, actor: str) -> None:
         with self._data.transaction() as session:
-            grant = store.grant(session, wish.grant_id, customer_id, lock=True)
-            if grant is None or grant.status != GrantStatus.ACTIVE:
-                raise Conflict("the grant was revoked meanwhile")
+            wake(session, row.link_id, row.customer_id, row.created_at, self._new_id)
+            grant = self._held_grant(session, row.grant_id, row.customer_id)
             grant.purge_at = None
             session.add(row)
             session.flush()
-            wake(session, link_id, customer_id, now, self._new_id)
-            wanted_run(session, row, now, self._new_id)
-            append(session, now, actor, "link.create", link_id, customer_id)
-        return link_id
+            wanted_run(session, row, row.created_at, self._new_id)
+            append(session, row.created_at, actor, "link.create", row.link_id, row.customer_id)
 
-    def _adopt(self, link_id: str, grant_id: str, customer_id: str) -> None:
-        """A link whose own grant is dead moves to the grant it was asked for under."""
+    def _held_grant(self, session: Session, grant_id: str, customer_id: str) -> Grant:
+        """The grant, active and locked. Raises Conflict."""
+        grant = store.grant(session, grant_id, customer_id, lock=True)
+        if grant is None or grant.status != GrantStatus.ACTIVE:
+            raise Conflict("the grant was revoked meanwhile: make a new one")
+        return grant
+
+    def _adopt(self, link_id: str, grant_id: str, customer_id: str, actor: str) -> None:
+        """A link whose own grant is dead moves to the grant it was asked for under; a broken one is tried again."""
         with self._data.transaction() as session:
             wake(session, link_id, customer_id, self._clock(), self._new_id)
+            grant = self._held_grant(session, grant_id, customer_id)
             row = store.any_link(session, link_id, customer_id, lock=True)
             if row is None or row.status == LinkStatus.REMOVED:
-                raise NotFound("the link was removed meanwhile")
+                raise Conflict("the link was removed meanwhile: ask again")
             own = store.grant(session, row.grant_id, customer_id)
-            if own is None or own.status != GrantStatus.ACTIVE:
-                row.grant_id = grant_id
+            moves = own is None or own.status != GrantStatus.ACTIVE
+            if moves:
+                row.grant_id, grant.purge_at = grant_id, None
             if row.status == LinkStatus.BROKEN:
                 row.status, row.reason = LinkStatus.ACTIVE, None
             if row.status != LinkStatus.PAUSED:
                 wanted_run(session, row, self._clock(), self._new_id)
+            if moves:
+                append(session, self._clock(), actor, "link.move", link_id, customer_id)
 
     def properties(self, grant_id: str, customer_id: str) -> list[View]:
         """What the grant's Google account can see."""
         self._require_active(grant_id, customer_id)
-        with self._google_answers(grant_id):
-            found = list(self._google.account_summaries(self._tokens.access_token(grant_id)))
+        found = self._asked(grant_id, lambda token: list(self._google.account_summaries(token)))
         references = {item.property: self.property_reference(item.property) for item in found}
         with self._data.reading() as session:
             linked = store.linked(session, customer_id, list(references.values()))
@@ -221,11 +242,10 @@ class Linking:
         """The property's event-scoped custom dimensions, the likeliest one suggested."""
         self._require_active(grant_id, customer_id)
         check_property(property_name)
-        with self._google_answers(grant_id):
-            token = self._tokens.access_token(grant_id)
-            found = [
-                item for item in self._google.custom_dimensions(token, property_name) if item.scope == "EVENT"
-            ]
+        listed = self._asked(
+            grant_id, lambda token: list(self._google.custom_dimensions(token, property_name))
+        )
+        found = [item for item in listed if item.scope == "EVENT"]
         likely = suggested([item.parameter_name for item in found])
         return [
             {
@@ -235,6 +255,14 @@ class Linking:
             }
             for item in found
         ]
+
+
+def _unavailable(error: Exception, grant_id: str) -> Unavailable:
+    """Nobody's fault who waits; where it is ours, operators hear of it."""
+    if isinstance(error, OurFault) or getattr(error, "blames", None) == "ours":
+        log.error("google_refuses_us", grant_id=grant_id, error=type(error).__name__)
+        return Unavailable("Google does not accept our request; the operators have been told", 300)
+    return Unavailable("Google could not answer; try again in a minute", 60)
 
 
 def suggested(names: list[str]) -> str | None:

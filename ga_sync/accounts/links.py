@@ -11,8 +11,9 @@ from ga_sync.accounts.errors import (
     NotFound,
     Paused,
 )
-from ga_sync.accounts.names import LONGEST_LABEL
+from ga_sync.accounts.names import LONGEST_LABEL, is_plain
 from ga_sync.accounts.queue import SYNC, wake, wanted_run
+from ga_sync.accounts.recordings import Window
 from ga_sync.accounts.views import View
 from ga_sync.sync import store as sync_store
 from ga_sync.sync.links import OpenLink, open_link, sealer_of
@@ -51,14 +52,21 @@ class Links:
         return retention_days
 
     def sync(self, link_id: str, customer_id: str, actor: str) -> View:
-        """Queue a run now, or show the one under way. Raises Paused."""
+        """Queue a run now, or show the one under way. Raises Paused, NotFound."""
+        with self._data.reading() as session:
+            row = self._row(session, link_id, customer_id)
+            run = sync_store.unfinished_run(session, link_id, customer_id)
+        if run is not None and run.status == RunStatus.RUNNING and row.status != LinkStatus.PAUSED:
+            return views.run(run)  # waking its job would run the link once more afterwards
+        return self._queued(link_id, customer_id, actor)
+
+    def _queued(self, link_id: str, customer_id: str, actor: str) -> View:
         with self._data.transaction() as session:
             wake(session, link_id, customer_id, self._clock(), self._new_id)
             row = self._row(session, link_id, customer_id, lock=True)
             self.require_not_paused(row)
             run = wanted_run(session, row, self._clock(), self._new_id)
             append(session, self._clock(), actor, "link.sync", link_id, customer_id)
-            session.flush()
             return views.run(run)
 
     def require_not_paused(self, row: Link) -> None:
@@ -73,15 +81,12 @@ class Links:
         return row
 
     def view(self, link_id: str, customer_id: str) -> View:
-        """A link. Raises NotFound."""
+        """A link. Raises NotFound; DataKeyGone where it is removed in this moment."""
         with self._data.reading() as session:
             return self._view(session, self._row(session, link_id, customer_id))
 
     def _view(self, session: Session, row: Link) -> View:
-        try:
-            opened = self._open(row)
-        except DataKeyGone:
-            raise NotFound("there is no such link for this key") from None
+        opened = self._open(row)
         held = store.held_days(session, row.link_id, row.customer_id)
         return views.link(
             row,
@@ -98,10 +103,21 @@ class Links:
     def _wanted(self, row: Link) -> list[date]:
         return wanted(local_day(self._clock(), row.time_zone), row.first_day, row.retention_days)
 
+    def page(self, customer_id: str | None, page: store.Page) -> list[tuple[str, View | None]]:
+        """A page of links by id; without its view a link that is removed in this moment."""
+        with self._data.reading() as session:
+            rows = store.links(session, customer_id, page)
+            return [(row.link_id, self._view_or_none(session, row)) for row in rows]
+
+    def _view_or_none(self, session: Session, row: Link) -> View | None:
+        try:
+            return self._view(session, row)
+        except DataKeyGone:
+            return None
+
     def listed(self, customer_id: str | None, page: store.Page) -> list[View]:
         """A page of links."""
-        with self._data.reading() as session:
-            return [self._view(session, row) for row in store.links(session, customer_id, page)]
+        return [view for _, view in self.page(customer_id, page) if view is not None]
 
     def change(self, link_id: str, customer_id: str, retention_days: int, actor: str) -> View:
         """Shorten (or, up to the system's, lengthen) how long days are kept."""
@@ -126,15 +142,20 @@ class Links:
         return self.view(link_id, customer_id)
 
     def resume(self, link_id: str, customer_id: str, actor: str) -> View:
-        """Lift a pause and synchronise at once."""
+        """Lift a pause and synchronise at once; nothing happens to a link that is not paused."""
+        with self._data.reading() as session:
+            paused = self._row(session, link_id, customer_id).status == LinkStatus.PAUSED
+        if paused:
+            self._resume(link_id, customer_id, actor)
+        return self.view(link_id, customer_id)
+
+    def _resume(self, link_id: str, customer_id: str, actor: str) -> None:
         with self._data.transaction() as session:
             wake(session, link_id, customer_id, self._clock(), self._new_id)
             row = self._row(session, link_id, customer_id, lock=True)
-            if row.status == LinkStatus.PAUSED:
-                row.status, row.reason = LinkStatus.ACTIVE, None
-                wanted_run(session, row, self._clock(), self._new_id)
-                append(session, self._clock(), actor, "link.resume", link_id, customer_id)
-        return self.view(link_id, customer_id)
+            row.status, row.reason = LinkStatus.ACTIVE, None
+            wanted_run(session, row, self._clock(), self._new_id)
+            append(session, self._clock(), actor, "link.resume", link_id, customer_id)
 
     def runs(self, link_id: str, customer_id: str, after: str, limit: int) -> list[View]:
         """A page of runs, newest first."""
@@ -147,13 +168,14 @@ class Links:
         """One run. Raises NotFound."""
         with self._data.reading() as session:
             self._row(session, link_id, customer_id)
-            found = sync_store.run(session, run_id, customer_id)
+            found = sync_store.run(session, run_id, customer_id) if is_plain(run_id) else None
         if found is None or found.link_id != link_id:
             raise NotFound("there is no such run of this link")
         return views.run(found)
 
     def days(self, link_id: str, customer_id: str, first: date | None, last: date | None) -> list[View]:
-        """Every wanted or held day in the range, oldest first."""
+        """Every wanted or held day in the range, oldest first. Raises InvalidWindow."""
+        window = Window(first, last)
         with self._data.reading() as session:
             row = self._row(session, link_id, customer_id)
             held = store.held_days(session, link_id, customer_id)
@@ -162,7 +184,7 @@ class Links:
         return [
             views.day(day, held.get(day), recorded.get(day))
             for day in days
-            if (first is None or day >= first) and (last is None or day <= last)
+            if window.holds(day)
         ]
 
     def put_recorded(self, link_id: str, customer_id: str, day: date, count: int) -> None:

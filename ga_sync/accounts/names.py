@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from ga_sync.accounts.errors import Invalid
 
 _CUSTOMER = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PROPERTY = re.compile(r"properties/[0-9]{1,20}")
 LONGEST_ID = 100
 LONGEST_LABEL = 200
@@ -18,6 +19,11 @@ def check_customer(customer_id: str) -> str:
     if not _CUSTOMER.fullmatch(customer_id):
         raise Invalid("customer_id must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
     return customer_id
+
+
+def is_plain(object_id: str) -> bool:
+    """Whether this can be the id of an object of ours; anything else is not even looked up."""
+    return _PLAIN.fullmatch(object_id) is not None
 
 
 def check_property(name: str) -> str:

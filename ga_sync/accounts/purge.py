@@ -2,10 +2,11 @@
 
 The order is the proof. First one transaction fences every writer, moves the token into the outbox and deletes the rows.
 Then the keys are destroyed and a tombstone is written. Only then the receipt is dated, and Google is told. Each step
-can run twice; a job queued in the first transaction goes on where a crash stopped.
+can run twice; a job queued in the first transaction goes on where a crash stopped. Whoever needs several rows locks
+them in one order: jobs, then the grant, then its links; the audit log comes last.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -28,7 +29,9 @@ from oauth.tokens import Tokens
 
 REVOKE, BURY = "revoke", "bury"
 _TAKEN_ALONG = "last_link"
+_CLOSED = (GrantStatus.REVOKING, GrantStatus.REVOKED)
 _RECOVERY = timedelta(seconds=30)
+_BATCH = 500
 
 
 class Purge:
@@ -53,23 +56,15 @@ class Purge:
         """Destroy a grant and everything learnt through it; the receipt. Again: the same receipt. Raises NotFound."""
         counted = self._count(grant_id, customer_id)
         with self._data.transaction() as session:
-            row = self._begin_grant(session, grant_id, customer_id, counted)
+            for link in store.links_of(session, grant_id, customer_id):
+                jobs_store.remove(session, SYNC, link.link_id)
+            row = store.grant(session, grant_id, customer_id, lock=True)
             if row is None:
                 raise NotFound("there is no such grant for this key")
-            if row.purged_at is None:
+            if row.status not in _CLOSED:
+                self._begin(session, row, counted)
                 append(session, self._clock(), actor, "grant.revoke", grant_id, customer_id)
-        again = self.finish_grant(grant_id, customer_id)
-        if again is not None:
-            with self._data.transaction() as session:
-                jobs_store.enqueue(session, REVOKE, grant_id, customer_id, again, self._new_id)
-        return self.receipt(grant_id, customer_id)
-
-    def receipt(self, grant_id: str, customer_id: str) -> View:
-        """The receipt of a grant that was destroyed."""
-        with self._data.reading() as session:
-            row = store.grant(session, grant_id, customer_id)
-        assert row is not None, "a revoked grant stays"
-        return views.receipt(row)
+        return self._finished(grant_id, customer_id)
 
     def _count(self, grant_id: str, customer_id: str) -> dict[str, int]:
         """How many distinct recordings each link of the grant holds."""
@@ -83,21 +78,14 @@ class Purge:
         except DataKeyGone:
             return 0
 
-    def _begin_grant(
-        self, session: Session, grant_id: str, customer_id: str, counted: dict[str, int]
-    ) -> Grant | None:
-        for link in store.links_of(session, grant_id, customer_id):
-            jobs_store.remove(session, SYNC, link.link_id)
-        row = store.grant(session, grant_id, customer_id, lock=True)
-        if row is None or row.status in {GrantStatus.REVOKING, GrantStatus.REVOKED}:
-            return row
+    def _begin(self, session: Session, row: Grant, counted: Mapping[str, int]) -> None:
+        """Erase the links of a grant that this transaction holds, take its token away, queue the rest of the work."""
         now = self._clock()
-        for link in store.links_of(session, grant_id, customer_id):
+        for link in store.links_of(session, row.grant_id, row.customer_id, lock=True):
             self._erase(session, link, counted.get(link.link_id, 0), now)
-            self._add_to(row, link)
+            _add_to(row, link)
         self._revocations.bury(session, row, now)
-        jobs_store.enqueue(session, REVOKE, grant_id, customer_id, now + _RECOVERY, self._new_id)
-        return row
+        jobs_store.enqueue(session, REVOKE, row.grant_id, row.customer_id, now + _RECOVERY, self._new_id)
 
     def _erase(self, session: Session, link: Link, recordings: int, now: datetime) -> None:
         link.purged_days = len(store.held_days(session, link.link_id, link.customer_id))
@@ -105,90 +93,93 @@ class Purge:
         link.purged_recordings = recordings
         store.erase_link(session, link, now)
 
-    def _add_to(self, row: Grant, link: Link) -> None:
-        row.purged_links = ",".join(filter(None, (row.purged_links, link.link_id)))
-        row.purged_days += link.purged_days
-        row.purged_segments += link.purged_segments
-        row.purged_recordings += link.purged_recordings
+    def _finished(self, grant_id: str, customer_id: str) -> View:
+        again = self.finish_grant(grant_id, customer_id)
+        if again is not None:
+            with self._data.transaction() as session:
+                jobs_store.enqueue(session, REVOKE, grant_id, customer_id, again, self._new_id)
+        return self._receipt(grant_id, customer_id)
 
-    def finish_grant(self, grant_id: str, customer_id: str) -> datetime | None:
-        """Destroy the keys, date the receipt, tell Google once; when to tell it again, or None."""
+    def _receipt(self, grant_id: str, customer_id: str) -> View:
         with self._data.reading() as session:
             row = store.grant(session, grant_id, customer_id)
-        if row is None:
+        assert row is not None, "a revoked grant stays"
+        return views.receipt(row)
+
+    def finish_grant(self, grant_id: str, customer_id: str) -> datetime | None:
+        """Destroy the keys, date the receipt, tell Google once; when to tell it again, or None.
+
+        Nothing happens to a grant whose revocation was not begun. Raises KekUnusable where the outbox does not open now.
+        """
+        with self._data.reading() as session:
+            row = store.grant(session, grant_id, customer_id)
+        if row is None or row.status not in _CLOSED:
             return None
         if row.purged_at is None:
             self._destroy_keys(row)
         return self._revocations.attempt(grant_id)
 
-    def _destroy_keys(self, row: Grant) -> None:
+    def _destroy_keys(self, row: Grant) -> bool:
+        """Whether what was destroyed has left every file, too: a reader can hold that up for a while."""
         links = [link_id for link_id in row.purged_links.split(",") if link_id]
         owners = [Owner("grant", row.grant_id), *(Owner("link", link_id) for link_id in links)]
-        self._keyring.destroy(owners, row.customer_id, self._clock())
+        clean = self._keyring.destroy(owners, row.customer_id, self._clock())
         self._tokens.forget(row.grant_id)
         for link_id in links:
             self._index.drop(link_id)
+        clean = self._data.checkpoint() and clean
         with self._data.transaction() as session:
             again = store.grant(session, row.grant_id, row.customer_id, lock=True)
             if again is not None and again.purged_at is None:
                 again.purged_at = self._clock()
-        self._data.checkpoint()
+        return clean
 
     def link(self, link_id: str, customer_id: str, actor: str) -> View:
         """Destroy a link and its key; the last link takes its grant along. Again: the same answer. Raises NotFound."""
+        while (row := self._link(link_id, customer_id)).status != LinkStatus.REMOVED:
+            self._remove(row, actor)  # twice where it moves to another grant in this moment
+        if row.reason == _TAKEN_ALONG:
+            taken: View | None = self._finished(row.grant_id, customer_id)
+        else:
+            taken = None
+            if self._destroy_link_key(link_id, customer_id):
+                with self._data.transaction() as session:
+                    jobs_store.remove(session, BURY, link_id)
+        return _link_receipt(row, taken)
+
+    def _link(self, link_id: str, customer_id: str) -> Link:
         with self._data.reading() as session:
             row = store.any_link(session, link_id, customer_id)
-            if row is None:
-                raise NotFound("there is no such link for this key")
-            alone = len(store.links_of(session, row.grant_id, customer_id)) == 1
-        if row.status != LinkStatus.REMOVED:
-            if alone:
-                self._take_along(row, actor)
-            else:
-                self._remove(row, actor)
-        self._destroy_link_key(link_id, customer_id)
-        with self._data.transaction() as session:
-            jobs_store.remove(session, BURY, link_id)
-        return self._link_receipt(link_id, customer_id)
-
-    def _take_along(self, row: Link, actor: str) -> None:
-        self.grant(row.grant_id, row.customer_id, actor)
-        with self._data.transaction() as session:
-            again = store.any_link(session, row.link_id, row.customer_id, lock=True)
-            assert again is not None, "a removed link stays as a receipt"
-            again.reason = _TAKEN_ALONG
+        if row is None:
+            raise NotFound("there is no such link for this key")
+        return row
 
     def _remove(self, row: Link, actor: str) -> None:
+        counted = self._count(row.grant_id, row.customer_id)
         with self._data.transaction() as session:
             jobs_store.remove(session, SYNC, row.link_id)
-            link = store.any_link(session, row.link_id, row.customer_id, lock=True)
-            assert link is not None, "links are never deleted, only emptied"
-            if link.status == LinkStatus.REMOVED:
+            grant = store.grant(session, row.grant_id, row.customer_id, lock=True)
+            links = store.links_of(session, row.grant_id, row.customer_id, lock=True)
+            link = next((one for one in links if one.link_id == row.link_id), None)
+            if link is None:
                 return
             now = self._clock()
-            self._erase(session, link, self._recordings(session, link), now)
-            link.reason = None
-            jobs_store.enqueue(session, BURY, link.link_id, link.customer_id, now + _RECOVERY, self._new_id)
+            if grant is not None and len(links) == 1:
+                link.reason = _TAKEN_ALONG
+                self._begin(session, grant, counted)
+                append(session, now, actor, "grant.revoke", grant.grant_id, grant.customer_id)
+            else:
+                link.reason = None
+                self._erase(session, link, counted.get(link.link_id, 0), now)
+                jobs_store.enqueue(
+                    session, BURY, link.link_id, link.customer_id, now + _RECOVERY, self._new_id
+                )
             append(session, now, actor, "link.remove", link.link_id, link.customer_id)
 
-    def _destroy_link_key(self, link_id: str, customer_id: str) -> None:
-        self._keyring.destroy([Owner("link", link_id)], customer_id, self._clock())
+    def _destroy_link_key(self, link_id: str, customer_id: str) -> bool:
+        clean = self._keyring.destroy([Owner("link", link_id)], customer_id, self._clock())
         self._index.drop(link_id)
-        self._data.checkpoint()
-
-    def _link_receipt(self, link_id: str, customer_id: str) -> View:
-        with self._data.reading() as session:
-            row = store.any_link(session, link_id, customer_id)
-            assert row is not None, "a removed link stays as a receipt"
-            grant = store.grant(session, row.grant_id, customer_id) if row.reason == _TAKEN_ALONG else None
-        return {
-            "link_id": link_id,
-            "purged_at": views.moment(row.removed_at),
-            "days": row.purged_days,
-            "segments": row.purged_segments,
-            "recordings": row.purged_recordings,
-            "grant": views.receipt(grant) if grant else None,
-        }
+        return self._data.checkpoint() and clean
 
     def customer(self, customer_id: str, actor: str) -> View:
         """Destroy everything of a customer. Again: the same answer."""
@@ -197,35 +188,74 @@ class Purge:
         return {"customer_id": customer_id, "grants": [self.grant(one, customer_id, actor) for one in grants]}
 
     def bury_again(self) -> int:
-        """Apply tombstones to a restored backup before it serves: what was destroyed stays destroyed."""
+        """Apply tombstones to a restored backup before it serves: what was destroyed stays destroyed; how many were."""
         buried = self._keyring.buried()
-        links = [owner.id for owner in buried if owner.kind == "link"]
-        grants = [owner.id for owner in buried if owner.kind == "grant"]
-        done = 0
-        for start in range(0, max(len(links), len(grants)), 500):
-            done += self._bury_batch(links[start : start + 500], grants[start : start + 500])
+        done = sum(
+            self._bury_links(batch, buried)
+            for batch in _batches([owner.id for owner in buried if owner.kind == "link"])
+        ) + sum(
+            self._bury_grants(batch)
+            for batch in _batches([owner.id for owner in buried if owner.kind == "grant"])
+        )
         if done:
             self._data.checkpoint()
         return done
 
-    def _bury_batch(self, link_ids: Sequence[str], grant_ids: Sequence[str]) -> int:
+    def _bury_links(self, link_ids: Sequence[str], buried: Collection[Owner]) -> int:
         with self._data.transaction() as session:
-            links, grants = store.live_among(session, link_ids, grant_ids)
-            now = self._clock()
+            links = store.live_links_among(session, link_ids)
             for link in links:
                 jobs_store.remove(session, SYNC, link.link_id)
-                self._erase(session, link, 0, now)
+                self._erase(session, link, 0, self._clock())
+                grant = store.grant(session, link.grant_id, link.customer_id, lock=True)
+                if grant is not None and Owner("grant", grant.grant_id) in buried:
+                    _add_to(grant, link)
+            return len(links)
+
+    def _bury_grants(self, grant_ids: Sequence[str]) -> int:
+        with self._data.transaction() as session:
+            grants = store.live_grants_among(session, grant_ids)
             for grant in grants:
+                now = self._clock()
                 self._revocations.bury(session, grant, now)
                 jobs_store.enqueue(session, REVOKE, grant.grant_id, grant.customer_id, now, self._new_id)
-            return len(links) + len(grants)
+            return len(grants)
 
     def revoke_job(self, task: Task, _held: Held) -> Again | Done:
         """The handler of ``revoke`` jobs: goes on where a crash stopped, then tells Google until it answers."""
         again = self.finish_grant(task.subject_id, task.customer_id)
+        with self._data.reading() as session:
+            row = store.grant(session, task.subject_id, task.customer_id)
+        if row is not None and row.status in _CLOSED and not self._destroy_keys(row):
+            again = min(again or self._soon(), self._soon())
         return Done() if again is None else Again(again)
+
+    def _soon(self) -> datetime:
+        return self._clock() + _RECOVERY
 
     def bury_job(self, task: Task, _held: Held) -> Again | Done:
         """The handler of ``bury`` jobs: the key of a removed link is destroyed even after a crash."""
-        self._destroy_link_key(task.subject_id, task.customer_id)
-        return Done()
+        clean = self._destroy_link_key(task.subject_id, task.customer_id)
+        return Done() if clean else Again(self._soon())
+
+
+def _batches(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)]
+
+
+def _add_to(row: Grant, link: Link) -> None:
+    row.purged_links = ",".join(filter(None, (row.purged_links, link.link_id)))
+    row.purged_days += link.purged_days
+    row.purged_segments += link.purged_segments
+    row.purged_recordings += link.purged_recordings
+
+
+def _link_receipt(row: Link, taken: View | None) -> View:
+    return {
+        "link_id": row.link_id,
+        "purged_at": views.moment(row.removed_at),
+        "days": row.purged_days,
+        "segments": row.purged_segments,
+        "recordings": row.purged_recordings,
+        "grant": taken,
+    }

@@ -10,15 +10,14 @@ from sqlalchemy.orm import Session
 
 from ga_sync.accounts.errors import Invalid, NotFound, Paused
 from ga_sync.accounts.names import check_recording_ids
-from ga_sync.accounts.views import View, moment
+from ga_sync.accounts.views import View, moment, segment
 from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache, Served
 from ga_sync.index.cursor import Question, open_cursor, seal_cursor
 from ga_sync.index.errors import InvalidWindow, UnknownSegment
-from ga_sync.index.expression import Expression, fingerprint, parse_json, refuse_unbounded, segments_of
+from ga_sync.index.expression import Expression, Segment, fingerprint, parse_json, refuse_unbounded, segments_of
 from ga_sync.index.notation import parse_text
 from ga_sync.sync.completeness import worst
-from ga_sync.sync.segments import ARCHIVED_AFTER
 from ga_sync.sync.window import local_day, oldest_kept, wanted
 from models.errors import DataKeyGone
 from models.keyring import Keyring, Owner
@@ -269,32 +268,42 @@ class Recordings:
                 names.setdefault(str(name), []).append(held.segment_id)
         return names
 
-    def segments(self, link_id: str, customer_id: str) -> tuple[list[View], View]:
-        """Every segment with its size, and when the list was last checked."""
+    def members_by_day(self, link_id: str, customer_id: str) -> Callable[[date], list[View]]:
+        """What tells of a day the recording ids of each segment, from one generation; also of a paused link.
+
+        Raises:
+            NotFound: removed or another customer's.
+        """
+        _, served = self._serve(link_id, customer_id)
+
+        def members(day: date) -> list[View]:
+            batches = {
+                segment_id: served.index.export_batches(Segment(segment_id), day, day)
+                for segment_id in sorted(served.segments)
+            }
+            found = {
+                segment_id: [one for _, ids in each for one in ids] for segment_id, each in batches.items()
+            }
+            return [{"segment_id": segment_id, "recording_ids": ids} for segment_id, ids in found.items() if ids]
+
+        return members
+
+    def _serve(self, link_id: str, customer_id: str) -> tuple[Link, Served]:
         with self._session() as session:
             link = index_store.link(session, link_id, customer_id)
             if link is None:
                 raise NotFound("there is no such link for this key")
-            served = self._cache.serve(session, link)
+            return link, self._cache.serve(session, link)
+
+    def segments(self, link_id: str, customer_id: str) -> tuple[list[View], View]:
+        """Every segment with its size, and when the list was last checked."""
+        link, served = self._serve(link_id, customer_id)
+        with self._session() as session:
             sealer = self._keyring.sealer(Owner("link", link_id))
             held = index_store.segments(session, sealer, link_id, customer_id)
         stats = served.index.segment_stats()
         about = {"segments_checked_at": moment(link.segments_checked_at), "as_of": moment(served.as_of)}
-        return [_segment(one, stats.get(one.segment_id)) for one in held], about
-
-
-def _segment(held: index_store.HeldSegment, stats: tuple[int, date, date] | None) -> View:
-    recordings, first, last = stats or (0, None, None)
-    return {
-        "segment_id": held.segment_id,
-        "name": held.name,
-        "label": held.label,
-        "recordings": recordings,
-        "first_day": first.isoformat() if first else None,
-        "last_day": last.isoformat() if last else None,
-        "created_at": moment(held.created_at),
-        "archived": held.misses >= ARCHIVED_AFTER,
-    }
+        return [segment(one, stats.get(one.segment_id)) for one in held], about
 
 
 def false_on(served: Served) -> Callable[[str, date], bool]:

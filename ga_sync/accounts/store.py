@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from models.api_key import ApiKey
 from models.audit_event import AuditEvent
+from models.consent import Consent
 from models.day import Day, Reading
 from models.grant import Grant, GrantStatus
 from models.link import Link, LinkStatus
+from models.meta import KEYRING_ID, DataFact
 from models.run import Run
 from models.segment import Segment
 
@@ -78,17 +80,16 @@ def any_link(session: Session, link_id: str, customer_id: str, *, lock: bool = F
     return session.scalars(query.with_for_update() if lock else query).first()
 
 
-def links_of(session: Session, grant_id: str, customer_id: str) -> list[Link]:
+def links_of(session: Session, grant_id: str, customer_id: str, *, lock: bool = False) -> list[Link]:
     """The links under a grant that are not removed."""
-    return list(
-        session.scalars(
-            select(Link)
-            .where(
-                Link.grant_id == grant_id, Link.customer_id == customer_id, Link.status != LinkStatus.REMOVED
-            )
-            .order_by(Link.link_id)
-        )
+    query = (
+        select(Link)
+        .where(Link.grant_id == grant_id, Link.customer_id == customer_id, Link.status != LinkStatus.REMOVED)
+        .order_by(Link.link_id)
     )
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return list(session.scalars(query))
 
 
 def link_by_reference(session: Session, unique_ref: bytes) -> Link | None:
@@ -166,24 +167,28 @@ def erase_link(session: Session, link: Link, now: datetime) -> None:
     link.time_zone, link.quota = "", None
 
 
-def live_among(
-    session: Session, link_ids: Sequence[str], grant_ids: Sequence[str]
-) -> tuple[list[Link], list[Grant]]:
-    """Of these, the links and grants that a restored backup brought back."""
-    links_ = session.scalars(
-        select(Link).where(Link.link_id.in_(link_ids), Link.status != LinkStatus.REMOVED)
+def live_links_among(session: Session, link_ids: Sequence[str]) -> list[Link]:
+    """Of these, the links that a restored backup brought back."""
+    return list(
+        session.scalars(
+            select(Link)
+            .where(Link.link_id.in_(link_ids), Link.status != LinkStatus.REMOVED)
+            .order_by(Link.link_id)
+        )
     )
-    open_ = (GrantStatus.REVOKING, GrantStatus.REVOKED)
-    grants_ = session.scalars(select(Grant).where(Grant.grant_id.in_(grant_ids), Grant.status.not_in(open_)))
-    return list(links_), list(grants_)
 
 
-def unfinished_purges(session: Session) -> list[tuple[str, str]]:
-    """(grant, customer) of every revocation that was begun and has no receipt yet."""
-    rows = session.execute(
-        select(Grant.grant_id, Grant.customer_id).where(Grant.status == "revoking", Grant.purged_at.is_(None))
+def live_grants_among(session: Session, grant_ids: Sequence[str]) -> list[Grant]:
+    """Of these, the grants that a restored backup brought back."""
+    closed = (GrantStatus.REVOKING, GrantStatus.REVOKED)
+    return list(
+        session.scalars(
+            select(Grant)
+            .where(Grant.grant_id.in_(grant_ids), Grant.status.not_in(closed))
+            .order_by(Grant.grant_id)
+            .with_for_update()
+        )
     )
-    return [(grant_id, customer_id) for grant_id, customer_id in rows]
 
 
 def customers_grants(session: Session, customer_id: str) -> list[str]:
@@ -205,6 +210,35 @@ def audit(session: Session, customer_id: str | None, before: int | None, limit: 
     return list(session.scalars(query))
 
 
+def all_links(session: Session, customer_id: str) -> list[tuple[str, str]]:
+    """(link, status) of every link that a customer ever had."""
+    rows = session.execute(
+        select(Link.link_id, Link.status).where(Link.customer_id == customer_id).order_by(Link.link_id)
+    )
+    return [(link_id, status) for link_id, status in rows]
+
+
+def customers_keys(session: Session, customer_id: str) -> list[ApiKey]:
+    """The API keys that are bound to a customer."""
+    return list(
+        session.scalars(select(ApiKey).where(ApiKey.customer_id == customer_id).order_by(ApiKey.key_id))
+    )
+
+
+def consents(session: Session, customer_id: str) -> list[Consent]:
+    """The addresses that were given out for a customer."""
+    return list(
+        session.scalars(
+            select(Consent).where(Consent.customer_id == customer_id).order_by(Consent.consent_id)
+        )
+    )
+
+
+def lock_link(session: Session, link_id: str) -> None:
+    """Let nobody else change the link until this transaction ends."""
+    session.execute(select(Link.link_id).where(Link.link_id == link_id).with_for_update())
+
+
 def retentions(session: Session) -> list[tuple[str, str, int]]:
     """(link, time zone, days kept) of every link that is not removed."""
     rows = session.execute(
@@ -216,7 +250,7 @@ def retentions(session: Session) -> list[tuple[str, str, int]]:
 def next_generation(session: Session, link_id: str, now: datetime) -> None:
     """What is served has changed."""
     session.execute(
-        update(Link).where(Link.link_id == link_id).values(generation=Link.generation + 1, as_of=now)
+        update(Link).where(Link.link_id == link_id).values(generation=Link.generation + 1)
     )
 
 
@@ -242,6 +276,6 @@ def idle_grants(session: Session, since: datetime) -> list[str]:
     )
 
 
-def ping(session: Session) -> None:
-    """Raises where the database does not answer."""
-    session.execute(select(1))
+def named_keyring(session: Session) -> str | None:
+    """Which keyring the data names; raises where the database does not answer."""
+    return session.scalar(select(DataFact.value).where(DataFact.name == KEYRING_ID))

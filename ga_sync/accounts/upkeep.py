@@ -11,6 +11,7 @@ from ga_sync.sync import store as sync_store
 from ga_sync.sync.window import local_day, oldest_kept
 from jobs import store as jobs_store
 from jobs.registry import Again, Done, Held, Task
+from models.errors import ModelsError
 from models.session import Store
 from oauth.consent import Consents
 from oauth.errors import OauthError
@@ -61,6 +62,7 @@ class Upkeep:
         for link_id, time_zone, retention_days in links:
             oldest = oldest_kept(local_day(now, time_zone), retention_days)
             with self._data.transaction() as session:
+                store.lock_link(session, link_id)  # first, as the end of a run does
                 if sync_store.expire_days(session, link_id, oldest):
                     store.next_generation(session, link_id, now)
 
@@ -76,9 +78,9 @@ class Upkeep:
         with self._data.reading() as session:
             idle = store.idle_grants(session, self._clock() - IDLE)
         for grant_id in idle:
-            if held.stopping.is_set():
+            if held.stopping.is_set() or held.lost.is_set():
                 return
             try:
                 self._tokens.keep_alive(grant_id)
-            except OauthError as error:
+            except (OauthError, ModelsError) as error:  # of this grant alone
                 log.warning("grant_refresh_failed", grant_id=grant_id, error=type(error).__name__)

@@ -5,8 +5,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from ga_sync.analytics import errors as analytics_errors
+from ga_sync.index.store import HeldSegment
 from ga_sync.sync.completeness import worst
 from ga_sync.sync.links import OpenLink
+from ga_sync.sync.segments import ARCHIVED_AFTER
+from models.audit_event import AuditEvent
 from models.day import Reading
 from models.grant import Grant, GrantStatus
 from models.link import Link, LinkStatus
@@ -121,6 +124,32 @@ def run(row: Run) -> View:
         "tokens": row.tokens,
         "retry_at": moment(row.retry_at),
         "error": row.error,
+    }
+
+
+def segment(held: HeldSegment, stats: tuple[int, date, date] | None) -> View:
+    """A segment; ``stats`` are its recordings, first and last day, None where nobody is in it."""
+    recordings, first, last = stats or (0, None, None)
+    return {
+        "segment_id": held.segment_id,
+        "name": held.name,
+        "label": held.label,
+        "recordings": recordings,
+        "first_day": first.isoformat() if first else None,
+        "last_day": last.isoformat() if last else None,
+        "created_at": moment(held.created_at),
+        "archived": held.misses >= ARCHIVED_AFTER,
+    }
+
+
+def event(row: AuditEvent) -> View:
+    """An event of the audit log."""
+    return {
+        "at": moment(row.at),
+        "actor": row.actor,
+        "verb": row.verb,
+        "object": row.object,
+        "customer_id": row.customer_id,
     }
 
 

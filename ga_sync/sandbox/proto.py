@@ -2,7 +2,7 @@
 
 from typing import Any, TypeAlias
 
-from google.protobuf import any_pb2, json_format  # type: ignore[import-untyped]
+from google.protobuf import any_pb2, json_format
 
 Message: TypeAlias = Any  # a raw protobuf message (not the proto-plus wrapper), or a class of such
 Grpc: TypeAlias = Any  # a server, context or handler of grpc

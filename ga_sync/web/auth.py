@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ga_sync.accounts import store
 from ga_sync.accounts.errors import NotFound
 from ga_sync.accounts.keys import Principal
+from ga_sync.accounts.names import check_customer, is_plain
 from ga_sync.web.services import Services
 from models.api_key import ANY_CUSTOMER
 from models.link import LinkStatus
@@ -40,10 +41,11 @@ class Caller:
 
         Raises:
             NotFound: the customer asked for is not this key's.
+            Invalid: it is no customer's id.
         """
         if customer_id is not None:
             self.principal.require_customer(customer_id)
-            return customer_id
+            return check_customer(customer_id)
         own = self.principal.customer_id
         return None if own == ANY_CUSTOMER else own
 
@@ -51,8 +53,8 @@ class Caller:
 class Door:
     """Admits callers; remembers when it last noted a key's use."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, services: Services, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._services, self._monotonic = services, monotonic
         self._touched: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -75,33 +77,37 @@ class Door:
 
     def _object(self, session: Session, connection: Connection) -> str:
         """The customer of the object that the address names."""
-        parts = connection.path_params
+        parts = {**connection.query_params, **connection.path_params}
         customer_id: str | None = ""
         if "link_id" in parts:
-            customer_id = self._of_link(
-                session, str(parts["link_id"]), connection.scope.get("method") == "DELETE"
-            )
+            removing = connection.scope.get("method") == "DELETE"
+            customer_id = _of_link(session, str(parts["link_id"]), removed_too=removing)
         elif "grant_id" in parts:
-            customer_id = store.grant_customer(session, str(parts["grant_id"]))
+            customer_id = _of_grant(session, str(parts["grant_id"]))
         elif "customer_id" in parts:
             customer_id = str(parts["customer_id"])
         if customer_id is None:
             raise NotFound("there is no such object for this key")
         return customer_id
 
-    def _of_link(self, session: Session, link_id: str, removed_too: bool) -> str | None:  # noqa: FBT001 -- one caller
-        row = store.link_owner(session, link_id)
-        if row is None or (row[1] == LinkStatus.REMOVED and not removed_too):
-            return None
-        return row[0]
-
     def _note_use(self, key_id: str) -> None:
-        now = time.monotonic()
+        now = self._monotonic()
         with self._lock:
             if now - self._touched.get(key_id, -_TOUCH_SECONDS) < _TOUCH_SECONDS:
                 return
             self._touched[key_id] = now
         self._services.keys.touch(key_id)
+
+
+def _of_link(session: Session, link_id: str, *, removed_too: bool) -> str | None:
+    row = store.link_owner(session, link_id) if is_plain(link_id) else None
+    if row is None or (row[1] == LinkStatus.REMOVED and not removed_too):
+        return None
+    return row[0]
+
+
+def _of_grant(session: Session, grant_id: str) -> str | None:
+    return store.grant_customer(session, grant_id) if is_plain(grant_id) else None
 
 
 def allow(*roles: str) -> Guard:

@@ -1,51 +1,85 @@
-"""Lists in pages: a limit that is never clamped and an opaque cursor (pure)."""
+"""Lists in pages: a limit that is never clamped, and a cursor that is good for the one list it came from.
+
+A cursor is the sort key of the last item shown, sealed by AES-256-GCM together with the address, its other parameters
+and the customer of the key that asked: it shows nothing, and fits nowhere else.
+"""
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from litestar.params import Parameter
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter, SkipValidation
 
 from ga_sync.index.errors import CursorInvalid
 
 MAX_LIMIT, DEFAULT_LIMIT = 1000, 100
-Limit = Annotated[int, Parameter(query="limit", ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Parameter(query="cursor", max_length=400)]
-_MARK = "ga-sync:"
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=MAX_LIMIT)]
+Cursor = Annotated[str | None, QueryParameter(name="cursor")]
+_NONCE, _LONGEST = 12, 1000
 Item = dict[str, Any]
 
 
-def after(cursor: str | None) -> str:
-    """The sort key that a cursor stands for; empty at the beginning. Raises CursorInvalid."""
-    if cursor is None:
-        return ""
+def seal(key: bytes, scope: str, place: str, random: Callable[[int], bytes]) -> str:
+    """A cursor that goes on after the sort key ``place`` of the list ``scope``."""
+    nonce = random(_NONCE)
+    sealed = AESGCM(key).encrypt(nonce, place.encode(), scope.encode())
+    return base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
+
+
+def unseal(key: bytes, scope: str, cursor: str) -> str:
+    """The sort key that a cursor stands for.
+
+    Raises:
+        CursorInvalid: it is no cursor, a forged one, or one of another list.
+    """
     try:
-        text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
-    except (binascii.Error, ValueError):
-        raise CursorInvalid("the cursor is not one of ours: begin again without it") from None
-    if not text.startswith(_MARK):
-        raise CursorInvalid("the cursor is not one of ours: begin again without it")
-    return text.removeprefix(_MARK)
+        if len(cursor) > _LONGEST:
+            raise ValueError("longer than any cursor of ours")
+        raw = base64.b64decode(
+            cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True
+        )
+        return AESGCM(key).decrypt(raw[:_NONCE], raw[_NONCE:], scope.encode()).decode()
+    except (binascii.Error, ValueError, InvalidTag):
+        raise CursorInvalid(
+            "the cursor was not issued for this list: begin again without a cursor"
+        ) from None
 
 
-def cursor_for(key: str) -> str:
-    """A cursor that goes on after ``key``."""
-    return base64.urlsafe_b64encode((_MARK + key).encode()).decode().rstrip("=")
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The page asked for: at most ``limit`` items behind the sort key ``after`` (empty at the beginning)."""
+
+    limit: int
+    after: str
+    cursor_for: Callable[[str], str]
+
+    @property
+    def wanted(self) -> int:
+        """One item more than is shown tells that there is a next page."""
+        return self.limit + 1
+
+    def page(self, name: str, found: Sequence[tuple[str, Item | None]]) -> Item:
+        """A page out of up to ``wanted`` sort keys and items; an item that is gone meanwhile is left out."""
+        shown = found[: self.limit]
+        more = len(found) > self.limit
+        items = [item for _, item in shown if item is not None]
+        return {name: items, "next_cursor": self.cursor_for(shown[-1][0]) if more else None}
+
+    def cut(self, name: str, items: Sequence[Item], key: Callable[[Item], str]) -> Item:
+        """A page of a list that is at hand as a whole, in the order of its sort keys."""
+        keyed = sorted(((key(item), item) for item in items), key=lambda pair: pair[0])
+        return self.page(name, [pair for pair in keyed if pair[0] > self.after][: self.wanted])
 
 
-def page(name: str, found: list[Item], limit: int, key: Callable[[Item], str]) -> dict[str, Any]:
-    """A page out of up to ``limit + 1`` items: one more than shown tells that there is a next page."""
-    shown = found[:limit]
-    more = len(found) > limit
-    return {name: shown, "next_cursor": cursor_for(key(shown[-1])) if more else None}
+Listed = NamedDependency[SkipValidation[Listing]]
+"""The page asked for, as handlers of lists take it."""
 
 
-def sliced(name: str, items: list[Item], limit: int, cursor: str | None) -> dict[str, Any]:
-    """A page of a list that is at hand as a whole; its cursor is a number of items."""
-    start = after(cursor) or "0"
-    if not start.isdecimal():
-        raise CursorInvalid("the cursor is not one of this list's: begin again without it")
-    stop = int(start) + limit
-    more = len(items) > stop
-    return {name: items[int(start) : stop], "next_cursor": cursor_for(str(stop)) if more else None}
+def by_number(number: str) -> str:
+    """A sort key by which numbers written as text stand in their own order."""
+    return f"{len(number):04}{number}"

@@ -3,7 +3,8 @@
 from datetime import date
 from typing import Annotated
 
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
-From = Annotated[date | None, Parameter(query="from")]
-To = Annotated[date | None, Parameter(query="to")]
+From = Annotated[date | None, QueryParameter(name="from")]
+To = Annotated[date | None, QueryParameter(name="to")]
+CustomerId = Annotated[str | None, QueryParameter(name="customer_id")]

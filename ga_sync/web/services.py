@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Protocol
+from typing import Protocol
 
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
+from ga_sync.accounts.export import Exports
 from ga_sync.accounts.keys import Keys
 from ga_sync.accounts.linking import Linking
 from ga_sync.accounts.links import Links
@@ -36,6 +38,7 @@ class Services(Protocol):
 
     settings: Settings
     clock: Callable[[], datetime]
+    random: Callable[[int], bytes]
     keyring: Keyring
     keyring_id: str
     keys: Keys
@@ -43,6 +46,7 @@ class Services(Protocol):
     linking: Linking
     recordings: Recordings
     purge: Purge
+    exports: Exports
     consents: Consents
 
     @property
@@ -51,5 +55,5 @@ class Services(Protocol):
         ...
 
 
-Wired = Annotated[Services, Dependency(skip_validation=True)]
+Wired = NamedDependency[SkipValidation[Services]]
 """The service as handlers ask for it; it was checked where it was wired."""

@@ -3,12 +3,13 @@
 import hashlib
 import hmac
 import os
+from collections.abc import Callable
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import GCM
 
-from models.kek import LocalKek
+from models.kek import Kek, LocalKek
 from models.sealed import Place
 
 PLACE = Place("acme", "grants", "token", "row-1", 3)
@@ -28,6 +29,26 @@ class Monotonic:
 def kek(key: bytes = b"k" * 32, version: int = 1) -> LocalKek:
     """A key-encryption key of one version."""
     return LocalKek("env:TEST", {version: key}, version, os.urandom)
+
+
+class Interrupted:
+    """A key-encryption key during whose next unwrapping something happens, once."""
+
+    def __init__(self, kek: Kek) -> None:
+        self._kek = kek
+        self.meanwhile: Callable[[], object] | None = None
+
+    def describe(self) -> str:
+        return self._kek.describe()
+
+    def wrap(self, data_key: bytes, context: bytes) -> tuple[int, bytes]:
+        return self._kek.wrap(data_key, context)
+
+    def unwrap(self, version: int, wrapped: bytes, context: bytes) -> bytes:
+        now, self.meanwhile = self.meanwhile, None
+        if now is not None:
+            now()
+        return self._kek.unwrap(version, wrapped, context)
 
 
 def hkdf(key: bytes, info: str, length: int) -> bytes:

@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta, timezone
+from threading import Barrier
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, event, select, update
+from sqlalchemy.exc import IntegrityError
 
 from models import audit
-from models.audit_event import AuditEvent
+from models.audit_event import AuditEvent, AuditHead
+from models.meta import DataFact
 from models.session import Store
 from tests.clock import NOON
 
@@ -89,6 +93,83 @@ def test_an_event_that_is_rolled_back_leaves_no_gap(data: Store) -> None:
         fail()
     write(data, 1)
     assert first_break(data) is None
+
+
+def test_writers_at_once_wait_for_each_other_and_make_one_whole_chain(data: Store) -> None:
+    """Also for the first event of all, when there is no head yet to wait for."""
+    barrier = Barrier(8)
+
+    def act(_: int) -> None:
+        barrier.wait()
+        write(data, 5)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(act, range(8)))
+    with data.reading() as session:
+        assert len(session.scalars(select(AuditEvent.number)).all()) == 40
+    assert first_break(data) is None
+
+
+@pytest.mark.parametrize("kept", [0, 3, 5])
+def test_events_cut_off_the_end_are_missed_at_the_first_of_them(data: Store, kept: int) -> None:
+    write(data, 6)
+    with data.transaction() as session:
+        session.execute(delete(AuditEvent).where(AuditEvent.number > kept))
+    assert first_break(data) == kept + 1
+
+
+def test_an_event_written_past_the_head_is_noticed(data: Store) -> None:
+    """A chain that was made longer by another hand than ours, every digest being right."""
+    write(data, 3)
+    with data.reading() as session:
+        former = session.get_one(AuditEvent, 3).digest
+    words = (4, NOON, "a", "v", "o", "c")
+    with data.transaction() as session:
+        names = ("number", "at", "actor", "verb", "object", "customer_id")
+        row = dict(zip(names, words, strict=True))
+        session.add(AuditEvent(**row, digest=audit.digest(former, *words)))
+    assert first_break(data) == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "found"), [({"digest": bytes(32)}, 3), ({"number": 2}, 2), ({"number": 9}, 4)]
+)
+def test_a_changed_head_is_noticed(data: Store, values: dict[str, object], found: int) -> None:
+    write(data, 3)
+    with data.transaction() as session:
+        session.execute(update(AuditHead).values(**values))
+    assert first_break(data) == found
+
+
+def test_without_its_head_a_chain_is_broken_and_takes_no_more_events(data: Store) -> None:
+    write(data, 3)
+    with data.transaction() as session:
+        session.execute(delete(AuditHead))
+    assert first_break(data) == 1
+    with pytest.raises(IntegrityError):
+        write(data, 1)
+
+
+def test_a_chain_that_grows_while_it_is_checked_is_whole(data: Store) -> None:
+    """Events and head are read in one statement: an event that comes between is in neither or in both."""
+    write(data, 3)
+    with data.reading() as session:
+        for _ in range(3):
+            assert audit.first_break(session) is None
+            write(data, 1)
+
+
+def test_the_head_is_locked_after_everything_else_of_its_transaction(data: Store) -> None:
+    """Else two transactions could wait for each other: one with the head, one with what it still has to write."""
+    write(data, 1)
+    said: list[str] = []
+    event.listen(data.engine, "before_cursor_execute", lambda *words: said.append(words[2].lower()))
+    with data.transaction() as session:
+        session.add(DataFact(name="a", value="1"))
+        audit.append(session, NOON, "a", "v", "o", "c")
+    tables = [table for words in said for table in ("facts", "audit_head", "audit_events") if table in words]
+    assert tables[:2] == ["facts", "audit_head"]
+    assert tables.count("facts") == 1
 
 
 def test_a_digest_covers_the_former_one_and_every_word() -> None:

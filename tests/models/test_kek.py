@@ -3,7 +3,10 @@
 import base64
 import json
 import os
+import resource
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,26 @@ def body(**changes: object) -> str:
     return json.dumps({"format": 1, "primary": 1, "keys": {"1": KEY}} | changes)
 
 
+@contextmanager
+def files_no_longer_than(size: int) -> Iterator[None]:
+    """As on a full disk: a write past ``size`` bytes fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    former = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(former)
+
+
 def test_a_new_key_file_is_private_and_wraps_and_unwraps(tmp_path: Path) -> None:
     path = tmp_path / "new" / "kek.json"
     create_file(path, os.urandom)
@@ -43,6 +66,48 @@ def test_a_key_file_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(KeyringExists, match="never overwritten"):
         create_file(path, os.urandom)
     assert path.read_bytes() == before
+
+
+def test_a_key_file_that_could_not_be_written_whole_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "kek.json"
+    with files_no_longer_than(20), pytest.raises(OSError, match="File too large"):
+        create_file(path, os.urandom)
+    assert list(tmp_path.iterdir()) == []
+    create_file(path, os.urandom)
+    assert read_file(path, os.urandom).describe() == f"file:{path}"
+
+
+def test_writing_a_key_file_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "kek.json"
+    create_file(path, os.urandom)
+    with pytest.raises(KeyringExists):
+        create_file(path, os.urandom)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_new_folders_of_a_key_file_are_private_under_any_umask(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "new" / "kek.json"
+    with umask(0):
+        create_file(path, os.urandom)
+    assert [stat.S_IMODE(place.stat().st_mode) for place in (path.parent, path.parent.parent)] == [0o700] * 2
+
+
+def test_a_key_file_of_another_user_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KekUnusable, match="another user"):
+        read_file(key_file(tmp_path, body()), os.urandom, user=lambda: os.geteuid() + 1)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe{", body().encode("utf-16"), b'{"primary": "\xe9"}'])
+def test_a_key_file_that_is_not_utf_8_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = key_file(tmp_path, "")
+    path.write_bytes(content)
+    with pytest.raises(KekUnusable, match="not a key file"):
+        read_file(path, os.urandom)
+
+
+def test_a_folder_in_the_place_of_a_key_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KekUnusable, match="cannot be read"):
+        read_file(tmp_path, os.urandom)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644, 0o660, 0o666, 0o601])

@@ -5,20 +5,22 @@ import hmac
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from models.data_key import DataKey
 from models.errors import DataKeyGone, KekUnusable, KeyringExists, KeyringMissing, SealBroken
 from models.keyring import CACHE_SECONDS, OUTBOX, SYSTEM, Keyring, Owner, Sealer, derive
 from models.session import Store
+from models.tables import KeyringBase
 from tests.clock import NOON
-from tests.models.bench import PLACE, Monotonic, hkdf, independent_open, kek
+from tests.models.bench import PLACE, Interrupted, Monotonic, hkdf, independent_open, kek
 
 GRANT, LINK = Owner("grant", "g1"), Owner("link", "l1")
 
@@ -66,6 +68,22 @@ def test_a_keyring_that_is_not_initialised_is_missing(keys: Store) -> None:
 def test_a_keyring_store_without_tables_is_missing(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 'empty.db'}")
     with pytest.raises(KeyringMissing, match="keyring init"):
+        fresh(store).keyring_id()
+    store.close()
+
+
+def test_a_keyring_store_that_does_not_answer_is_not_called_missing() -> None:
+    store = Store("postgresql+psycopg://someone@127.0.0.1:1/nowhere")
+    with pytest.raises(OperationalError):
+        fresh(store).keyring_id()
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_not_called_missing(tmp_path: Path) -> None:
+    path = tmp_path / "keyring.db"
+    path.write_bytes(b"no database" * 100)
+    store = Store(f"sqlite:///{path}")
+    with pytest.raises(DBAPIError, match="not a database"):
         fresh(store).keyring_id()
     store.close()
 
@@ -123,6 +141,76 @@ def test_a_destroyed_key_is_gone_at_once_here_and_for_every_new_process(
         with pytest.raises(DataKeyGone):
             place.sealer(GRANT)
         assert len(place.sealer(LINK).key("any")) == 32
+
+
+def test_a_key_destroyed_while_it_is_unwrapped_is_gone_at_once(keys: Store, keyring: Keyring) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    slow = Interrupted(kek())
+    late = Keyring(keys, slow, os.urandom, Monotonic())
+    slow.meanwhile = lambda: late.destroy([GRANT], "acme", NOON)
+    for _ in range(2):
+        with pytest.raises(DataKeyGone):
+            late.sealer(GRANT)
+
+
+def test_a_key_that_is_unwrapped_while_another_is_destroyed_is_cached(keys: Store, keyring: Keyring) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    slow = Interrupted(kek())
+    late = Keyring(keys, slow, os.urandom, Monotonic())
+    slow.meanwhile = lambda: late.destroy([LINK], "acme", NOON)
+    assert late.sealer(GRANT) is late.sealer(GRANT)
+
+
+def test_a_key_that_was_destroyed_is_never_made_anew(keys: Store, keyring: Keyring) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    keyring.destroy([GRANT, LINK], "acme", NOON)
+    for owner in (GRANT, LINK):  # the second had no key when it was buried
+        with pytest.raises(DataKeyGone, match="destroyed"):
+            fresh(keys).create(owner, "acme", NOON)
+    assert keyring.counts() == {"data_keys": 2, "tombstones": 2}
+
+
+def test_makers_and_destroyers_at_once_leave_no_key_of_a_buried_owner(keys: Store, keyring: Keyring) -> None:
+    barrier = Barrier(6)
+
+    def make(place: Keyring) -> None:
+        with suppress(DataKeyGone, IntegrityError):
+            place.create(GRANT, "acme", NOON)
+
+    def race(number: int) -> None:
+        place = fresh(keys)
+        barrier.wait()
+        make(place) if number % 2 else place.destroy([GRANT], "acme", NOON)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(race, range(6)))
+    assert keyring.counts() == {"data_keys": 2, "tombstones": 1}
+
+
+def test_the_number_of_a_destroyed_key_is_never_given_again(keys: Store, keyring: Keyring) -> None:
+    keyring.create(GRANT, "acme", NOON)
+    former = rows(keys)[-1].dek_id
+    keyring.destroy([GRANT], "acme", NOON)
+    keyring.create(LINK, "acme", NOON)
+    assert rows(keys)[-1].dek_id > former
+
+
+def test_destroying_says_whether_the_key_has_left_the_log_too(tmp_path: Path) -> None:
+    """A reader holds the write-ahead log up; asked again later, it is emptied."""
+    store, reader = (Store(f"sqlite:///{tmp_path / 'keyring.db'}") for _ in range(2))
+    KeyringBase.metadata.create_all(store.engine)
+    keyring = fresh(store)
+    keyring.initialise(NOON)
+    keyring.create(GRANT, "acme", NOON)
+    assert store.checkpoint()
+    wrapped = rows(store)[-1].wrapped
+    with reader.reading() as session:
+        assert len(session.scalars(select(DataKey.dek_id)).all()) == 3
+        assert keyring.destroy([GRANT], "acme", NOON) is False
+    assert keyring.destroy([GRANT], "acme", NOON) is True
+    assert all(wrapped not in file.read_bytes() for file in tmp_path.iterdir())
+    store.close()
+    reader.close()
 
 
 def test_destroying_twice_is_harmless_and_what_was_destroyed_stays_buried(

@@ -1,18 +1,23 @@
 """Migrations bring a store to exactly the tables that the models describe."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 import alembic as library
+from models.data_key import DataKey
 from models.errors import StoreNotReady
+from models.keyring import Keyring, Owner
 from models.migrate import Kind, require_current, upgrade
 from models.session import Store
 from models.tables import DataBase, KeyringBase
+from tests.clock import NOON
+from tests.models.bench import Monotonic, kek
 from tests.postgres import DatabaseUrls
 
 SCRIPTS = Path(__file__).parents[2] / "alembic"
@@ -34,6 +39,19 @@ def test_an_upgraded_store_is_what_the_models_describe(bare: Store, kind: Kind) 
     with bare.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     require_current(bare, SCRIPTS, kind)
+
+
+def test_an_upgraded_keyring_never_gives_a_key_s_number_again(bare: Store) -> None:
+    """Comparing tables does not see SQLite's AUTOINCREMENT."""
+    upgrade(bare, SCRIPTS, "keyring")
+    keyring = Keyring(bare, kek(), os.urandom, Monotonic())
+    numbers = []
+    for name in ("g1", "g2"):
+        keyring.create(Owner("grant", name), "acme", NOON)
+        with bare.reading() as session:
+            numbers.append(session.scalars(select(DataKey.dek_id)).one())
+        keyring.destroy([Owner("grant", name)], "acme", NOON)
+    assert numbers == [1, 2]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,12 +1,15 @@
 """Transactions, SQLite's settings, and what is left in the files."""
 
+import os
+import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 from sqlalchemy import delete, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from models.meta import DataFact
 from models.session import Store
@@ -164,6 +167,67 @@ def test_a_checkpoint_that_a_reader_holds_up_says_so_and_succeeds_later(path: Pa
     assert not in_files(path)
     store.close()
     reader.close()
+
+
+def test_a_checkpoint_does_not_wait_as_long_as_a_writer_would(path: Path) -> None:
+    """Each try waits a moment only, however long this connection waits for a lock at other times."""
+    store, reader = sqlite(path), Store(f"sqlite:///{path}")
+    with reader.reading() as session:
+        assert session.scalars(select(DataFact.name)).all() == []
+        with store.transaction() as writing:
+            writing.add(DataFact(name="a", value="1"))
+        began = time.monotonic()
+        assert not store.checkpoint(sleep=lambda _: None, tries=2)
+        assert time.monotonic() - began < 2
+    with store.reading() as session:
+        assert session.execute(text("PRAGMA busy_timeout")).scalar_one() == 15000
+    store.close()
+    reader.close()
+
+
+def modes(*paths: Path) -> set[int]:
+    return {stat.S_IMODE(one.stat().st_mode) for one in paths}
+
+
+def test_new_folders_and_database_files_are_private_under_any_umask(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "new" / "data.db"
+    former = os.umask(0)
+    try:
+        store = sqlite(path)
+        with store.transaction() as session:
+            session.add(DataFact(name="a", value="1"))
+        assert modes(path.parent, path.parent.parent) == {0o700}
+        assert modes(path, path.with_name("data.db-wal"), path.with_name("data.db-shm")) == {0o600}
+        store.close()
+    finally:
+        os.umask(former)
+
+
+def test_folders_and_database_files_that_are_there_already_keep_their_modes(tmp_path: Path) -> None:
+    path = tmp_path / "data.db"
+    sqlite(path).close()
+    path.chmod(0o640)
+    tmp_path.chmod(0o750)
+    store = sqlite(path)
+    assert count(store) == 0
+    assert modes(path) == {0o640}
+    assert modes(tmp_path) == {0o750}
+    store.close()
+
+
+def test_a_database_that_cannot_be_made_is_refused_by_the_database_itself(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}")
+    with pytest.raises(OperationalError):
+        count(store)
+    store.close()
+
+
+def test_a_database_named_by_a_uri_is_left_to_sqlite(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///file:{tmp_path}/uri.db?uri=true")
+    with store.reading() as session:
+        assert session.execute(text("SELECT 1")).scalar_one() == 1
+    assert [one.name for one in tmp_path.iterdir() if one.suffix == ".db"] == ["uri.db"]
+    store.close()
 
 
 def test_a_checkpoint_is_nothing_to_do_elsewhere(data: Store) -> None:

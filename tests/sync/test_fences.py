@@ -1,7 +1,9 @@
 """Whoever pauses, removes or takes over a link is first; what is killed or drained goes on where it stopped."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from sqlalchemy import event
@@ -13,7 +15,7 @@ from jobs import store as jobs_store
 from jobs.errors import LostLease
 from jobs.registry import Again, Done, Held
 from models.keyring import Owner
-from models.link import LinkStatus
+from models.link import Link, LinkStatus
 from models.run import RunStatus
 from models.session import Store
 from tests.sync.bench import BACKFILL, LEASE, TODAY, Bench, back, held_signals, new_id
@@ -205,3 +207,30 @@ def fragile(bench: Bench, begins: str, number: int = 1) -> Store:
 
     event.listen(store.engine, "before_cursor_execute", break_)
     return store
+
+
+def test_requests_by_people_and_a_run_never_wait_for_each_other_in_a_circle(bench: Bench) -> None:
+    """Both touch the job first and the link after it; a deadlock would end one of them with an error."""
+    done = Event()
+
+    def ask() -> int:
+        asked = 0
+        while not done.is_set():
+            with bench.data.transaction() as session:
+                jobs_store.enqueue(session, "sync", bench.link_id, "acme", bench.clock(), new_id)
+                row = session.get(Link, bench.link_id, with_for_update=True)
+                assert row is not None
+                row.reason = f"asked {asked}"
+            asked += 1
+        return asked
+
+    task = bench.claim()
+    with ThreadPoolExecutor(2) as pool:
+        askers = [pool.submit(ask) for _ in range(2)]
+        try:
+            outcome = bench.pipeline()(task, held_signals())
+        finally:
+            done.set()
+        assert all(asker.result() for asker in askers)
+    assert isinstance(outcome, Again)
+    assert bench.last_run.status == RunStatus.SUCCEEDED

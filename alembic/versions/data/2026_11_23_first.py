@@ -38,6 +38,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_audit_events_customer_id"), "audit_events", ["customer_id"], unique=False)
     op.create_table(
+        "audit_head",
+        sa.Column("head_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("head_id", name=op.f("pk_audit_head")),
+    )
+    op.create_table(
         "consent_states",
         sa.Column("state_hash", sa.LargeBinary(), nullable=False),
         sa.Column("consent_id", sa.String(length=36), nullable=False),

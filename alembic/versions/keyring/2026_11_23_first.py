@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("check_value", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", models.base.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("dek_id", name=op.f("pk_data_keys")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_data_keys_customer_id"), "data_keys", ["customer_id"], unique=False)
     op.create_index("uq_data_keys_owner", "data_keys", ["owner_kind", "owner_id", "version"], unique=True)

@@ -1,0 +1,52 @@
+"""Folders and files that only their owner may read, whatever the umask is: it can take bits away, never add them."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+FOLDER, FILE = 0o700, 0o600
+
+
+def make_folder(folder: Path) -> None:
+    """Make every missing folder of the path; what is there already keeps its mode."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(FOLDER, exist_ok=True)
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file where there is none; where none can be made, whoever opens it next says why."""
+    with suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE))
+
+
+def write_new(path: Path, content: bytes, beside: Path) -> None:
+    """Write a new file durably and whole: it is there with all its content or not at all, also after a power cut.
+
+    Args:
+        path: where; its folder exists.
+        content: all of it.
+        beside: where it is written first, in the same folder; nothing is left there.
+
+    Raises:
+        FileExistsError: ``path`` exists; it is left as it is.
+        OSError: it could not be written.
+    """
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(beside)  # unlike a rename, never over a file that is there
+    finally:
+        beside.unlink()
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

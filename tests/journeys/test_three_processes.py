@@ -1,0 +1,399 @@
+"""The whole story: three processes, told by variables only, and every answer compared with what the sandbox knows."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.journeys import browser
+from tests.journeys.command_line import (
+    operators_filter,
+    operators_look_around,
+    operators_make_keys_and_end_them,
+    operators_pause_and_resume,
+)
+from tests.journeys.doors import Api
+from tests.journeys.processes import Machine, Process, is_ready, wait_until
+from tests.journeys.residue import Canaries, in_databases, in_files
+from tests.journeys.truth import Control, Truth
+from tests.postgres import DatabaseUrls, fresh_pair
+
+BACKFILL = 12
+
+
+@dataclass
+class Customer:
+    """A customer with a Google account, one property and, once it has said yes, a link."""
+
+    name: str
+    account: str
+    property: str
+    parameter: str
+    api: Api
+    store: Api
+    grant_id: str = ""
+    link_id: str = ""
+    first_day: date = date.min
+
+
+@dataclass
+class Story:
+    """Everybody who takes part."""
+
+    machine: Machine
+    control: Control
+    serve: Process
+    workers: list[Process]
+    acme: Customer
+    globex: Customer
+    admin: Api
+
+    @property
+    def customers(self) -> tuple[Customer, Customer]:
+        """Both."""
+        return self.acme, self.globex
+
+    def truth(self, who: Customer) -> Truth:
+        """What is true of a customer's property in the days that its link wants."""
+        return self.control.truth(who.property, who.first_day)
+
+    def synced(self, who: Customer, begin: Callable[[], str]) -> Truth:
+        """The truth that a run saw: it was the same before and after it."""
+        for _ in range(4):
+            before = self.truth(who)
+            run = who.api.run_until_ended(who.link_id, begin())
+            assert run["status"] == "succeeded", run
+            assert run["days_left"] == 0
+            if before == self.truth(who):
+                return before
+            begin = lambda: who.api.sync(who.link_id)  # noqa: E731 -- something came to light meanwhile
+        raise AssertionError("the world changed during every run")
+
+
+# --- the parts of the world ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def undo() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def urls(request: pytest.FixtureRequest) -> Iterator[DatabaseUrls | None]:
+    """Nothing for the embedded default; two databases of a PostgreSQL."""
+    if request.param == "sqlite":
+        yield None
+        return
+    with fresh_pair(request.getfixturevalue("postgres")) as urls:
+        yield urls
+
+
+@pytest.fixture
+def story(urls: DatabaseUrls | None, undo: ExitStack, tmp_path: Path) -> Story:
+    offset = tmp_path / "offset"
+    variables = {
+        "GA_SYNC_BACKFILL_DAYS": str(BACKFILL),
+        "GA_SYNC_SYNC_INTERVAL": "900d",  # runs begin when the story says so
+        "GA_SYNC_CLOCK_OFFSET_FILE": str(offset),
+    }
+    if urls is not None:
+        variables |= {"GA_SYNC_DATABASE_URL": urls.data, "GA_SYNC_KEYRING_URL": urls.keyring}
+    machine = undo.enter_context(Machine(tmp_path / "machine", variables))
+    control = Control(machine.sandbox("--seed", "7"), offset)
+    undo.callback(control.close)
+    control.move_to_noon()
+    machine.install()
+    serve, url = machine.begin_serve()
+    workers = [machine.begin_worker() for _ in range(1 if urls is None else 2)]
+    wanted = (("console", "acme"), ("store", "acme"), ("console", "globex"), ("admin", "*"))
+    apis = [Api(url, key) for key in keys_of(machine, *wanted)]
+    for api in apis:
+        undo.callback(api.close)
+    serve.until(lambda: is_ready(url), "a ready answer")
+    acme = customer(control, 0, "acme", apis[0], apis[1])
+    globex = customer(control, 1, "globex", apis[2], apis[2])
+    return Story(machine, control, serve, workers, acme, globex, apis[3])
+
+
+def keys_of(machine: Machine, *wanted: tuple[str, str]) -> list[str]:
+    """Keys, made two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda one: machine.key(*one), wanted))
+
+
+def customer(control: Control, place: int, name: str, api: Api, store: Api) -> Customer:
+    """The customer whose shop is the property at this place of the world."""
+    shop = control.properties()[place]
+    account = control.user_of(shop["property"])
+    return Customer(name, account, shop["property"], shop["recording_parameter"], api, store)
+
+
+# --- chapters --------------------------------------------------------------------------------------------
+
+
+def acme_says_no_and_then_yes(story: Story) -> None:
+    acme = story.acme
+    begun = acme.api.grants("acme")
+    refused = browser.consent(begun["authorization_url"], acme.account, "deny")
+    assert refused.status_code == 400
+    assert "Nothing was stored" in refused.text
+    assert acme.api.call("GET", f"/v1/grants/{begun['grant_id']}")["status"] in {"pending", "failed"}
+    begun = acme.api.grants("acme")
+    answer = browser.consent(begun["authorization_url"], acme.account)
+    assert answer.status_code == 200, answer.text
+    acme.grant_id = begun["grant_id"]
+    assert acme.api.call("GET", f"/v1/grants/{acme.grant_id}")["status"] == "active"
+
+
+def globex_is_guided(story: Story) -> None:
+    globex = story.globex
+    begun = globex.api.grants("globex")
+    answer = browser.consent(begun["link_url"], globex.account)
+    assert answer.status_code == 200, answer.text
+    globex.grant_id = begun["grant_id"]
+    with browser.opened() as again:  # a finished consent consumes its address
+        assert again.get(begun["authorization_url"]).status_code == 410
+
+
+def both_link(story: Story) -> None:
+    for who in story.customers:
+        offered = who.api.all(f"/v1/grants/{who.grant_id}/properties", "properties")
+        assert [one["property"] for one in offered] == [who.property]
+        number = who.property.removeprefix("properties/")
+        dimensions = who.api.all(
+            f"/v1/grants/{who.grant_id}/properties/{number}/dimensions", "dimensions", limit=1
+        )
+        assert [one["parameter_name"] for one in dimensions if one["suggested"]] == [who.parameter]
+        assert len({one["parameter_name"] for one in dimensions}) == len(dimensions)
+        linked = who.api.link(who.grant_id, who.property, who.parameter)
+        who.link_id = linked["link_id"]
+        held = who.api.all(f"/v1/links/{who.link_id}/days", "days", limit=5)
+        assert len(held) == BACKFILL
+        who.first_day = date.fromisoformat(held[0]["day"])
+        first_run = linked["last_run"]["run_id"]
+        same_as_truth(who, story.synced(who, lambda: first_run))  # noqa: B023 -- called at once
+        assert who.api.link(who.grant_id, who.property, who.parameter, 200)["link_id"] == who.link_id
+
+
+def same_as_truth(who: Customer, truth: Truth) -> None:
+    """Every segment's recordings, paged; every name; nothing built-in."""
+    listed = who.api.all(f"/v1/links/{who.link_id}/segments", "segments")
+    assert {one["segment_id"]: one["name"] for one in listed} == truth.names
+    assert not truth.built_in & {one["segment_id"] for one in listed}
+    for one in listed:
+        expected = truth.on(one["segment_id"])
+        found = who.api.ids(who.link_id, limit=97, filter={"segment": one["segment_id"]})
+        assert Counter(found) == Counter(expected), one
+        assert one["recordings"] == len(expected)
+
+
+def questions_have_exact_answers(story: Story) -> None:
+    acme = story.acme
+    truth = story.synced(acme, lambda: acme.api.sync(acme.link_id))
+    a, b, c = sorted(truth.names, key=lambda one: (-len(truth.on(one)), one))[:3]
+    expression = {"all": [{"any": [{"segment": a}, {"segment": b}]}, {"not": {"segment": c}}]}
+    expected = (truth.on(a) | truth.on(b)) - truth.on(c)
+    assert expected, "the question must have an answer to be one"
+    found = acme.api.ids(acme.link_id, limit=33, filter=expression)
+    assert Counter(found) == Counter(expected)
+    assert acme.api.ask(acme.link_id, "count", {"filter": expression})["count"] == len(expected)
+    assert (
+        set(acme.api.ids(acme.link_id, filter={"any": [{"segment": one} for one in truth.names]}))
+        == truth.ids
+    )
+    some_days_only(acme, truth, expression, (a, b, c))
+    candidates_are_judged(acme, truth, expression, expected)
+    the_store_exports(acme, truth)
+    unbounded = acme.api.ask(acme.link_id, "query", {"filter": {"not": {"segment": a}}}, 422)
+    assert unbounded["type"] == "/problems/filter-unbounded"
+    asked = [*sorted(truth.ids)[:20], "never seen"]
+    told = acme.api.ask(acme.link_id, "segments", {"recording_ids": asked})["recordings"]
+    assert {one["recording_id"]: set(one["segment_ids"]) for one in told} == {
+        asked_id: {segment for segment in truth.names if asked_id in truth.on(segment)} for asked_id in asked
+    }
+
+
+def some_days_only(who: Customer, truth: Truth, expression: object, names: tuple[str, str, str]) -> None:
+    a, b, c = names
+    first, last = who.first_day + timedelta(days=3), who.first_day + timedelta(days=6)
+    window = {"from": first.isoformat(), "to": last.isoformat()}
+
+    def expected(inside: Callable[[date], bool]) -> frozenset[str]:
+        return (truth.on(a, inside) | truth.on(b, inside)) - truth.on(c, inside)
+
+    days = [first + timedelta(days=n) for n in range(4)]
+    found = who.api.ids(who.link_id, limit=50, filter=expression, **window)
+    assert Counter(found) == Counter(expected(lambda day: first <= day <= last))
+    by_day = who.api.ask(who.link_id, "count", {"filter": expression, **window, "by": "day"})
+    assert {one["key"]: one["count"] for one in by_day["by"]} == {
+        day.isoformat(): len(expected(lambda other, day=day: other == day)) for day in days
+    }
+    assert by_day["completeness"]["state"] == "complete"
+    by_segment = who.api.ask(who.link_id, "count", {"filter": expression, "by": "segment"})
+    everything = expected(lambda _: True)
+    assert {one["key"]: one["count"] for one in by_segment["by"]} == {
+        segment: len(everything & truth.on(segment)) for segment in truth.names
+    }
+
+
+def candidates_are_judged(who: Customer, truth: Truth, expression: object, expected: frozenset[str]) -> None:
+    asked = ["never seen", *sorted(truth.ids)[::3]]
+    told = who.api.ask(who.link_id, "match", {"filter": expression, "recording_ids": asked})
+    assert told["matches"] == [one for one in asked if one in expected]
+    assert told["undecided"] == []
+    sealed, young = who.first_day.isoformat(), max(truth.days).isoformat()
+    body = {"filter": expression, "recordings": [{"id": "x", "day": sealed}, {"id": "y", "day": young}]}
+    told = who.api.ask(who.link_id, "match", body)
+    assert (told["matches"], told["undecided"]) == ([], ["y"])
+
+
+def the_store_exports(who: Customer, truth: Truth) -> None:
+    large = max(truth.names, key=lambda one: len(truth.on(one)))
+    exported = who.store.exported(who.link_id, json.dumps({"not": {"not": {"segment": large}}}))
+    assert set(exported) == truth.on(large)
+    last_seen = {one: day for day in sorted(truth.days) for held in truth.days[day].values() for one in held}
+    assert exported == {one: last_seen[one] for one in exported}
+    assert list(exported.values()) == sorted(exported.values(), reverse=True)
+
+
+def a_new_day_comes_with_another_name_and_one_audience_less(story: Story) -> None:
+    acme, control = story.acme, story.control
+    truth = story.truth(acme)
+    renamed, archived = sorted(truth.names, key=lambda one: -len(truth.on(one)))[:2]
+    number = acme.property.removeprefix("properties/")
+    name = 'Re"named \\ \N{WAVING HAND SIGN}'
+    control.call("POST", f"/audiences/{number}/{renamed}", {"display_name": name})
+    control.call("POST", f"/audiences/{number}/{archived}", {"archived": True})
+    control.move(days=1)
+    truth = story.synced(acme, lambda: acme.api.sync(acme.link_id))
+    assert len(truth.days) == BACKFILL + 1
+    same_as_truth(acme, truth)
+    truth = story.synced(acme, lambda: acme.api.sync(acme.link_id))
+    same_as_truth(acme, truth)
+    listed = acme.api.all(f"/v1/links/{acme.link_id}/segments", "segments")
+    assert {one["segment_id"] for one in listed if one["archived"]} == truth.archived == {archived}
+
+
+def reports_by_day(story: Story, who: Customer) -> Counter[str]:
+    """How often each day's members were asked for."""
+    reports = [
+        one["parameters"] for one in story.control.requests("RunReport") if one["property"] == who.property
+    ]
+    return Counter(one["dateRanges"][0]["startDate"] for one in reports if len(one["dimensions"]) == 2)
+
+
+def a_slow_run(story: Story, seconds: float) -> str:
+    """A run over several days that are read slowly, some of them read already."""
+    acme, control = story.acme, story.control
+    control.move(days=3)
+    control.forget_requests()
+    control.mood("delay", method="RunReport", seconds=seconds)
+    run_id = acme.api.sync(acme.link_id)
+    wait_until(lambda: acme.api.run(acme.link_id, run_id)["days_read"] >= 2, "two days of a slow run")
+    return run_id
+
+
+def workers_are_killed_in_the_middle(story: Story) -> None:
+    acme, control = story.acme, story.control
+    run_id = a_slow_run(story, 0.6)
+    for worker in story.workers:
+        worker.kill()
+    control.calm()
+    run = acme.api.run(acme.link_id, run_id)
+    assert run["status"] == "running"
+    assert run["days_left"] > 0
+    before = reports_by_day(story, acme)
+    in_hand = sum(before.values()) - run["days_read"]
+    assert in_hand in {0, 1}
+    assert acme.api.sync(acme.link_id) == run_id  # it is still under way
+    control.move(minutes=2)  # what the dead held, they hold no longer
+    story.workers = [story.machine.begin_worker() for _ in story.workers]
+    ended = acme.api.run_until_ended(acme.link_id, run_id)
+    assert ended["status"] == "succeeded", ended
+    asked = reports_by_day(story, acme)
+    assert sum(asked.values()) == ended["days_read"] + in_hand
+    assert all(times == 1 for day, times in asked.items() if day != list(before)[-1])
+    same_as_truth(acme, story.synced(acme, lambda: acme.api.sync(acme.link_id)))
+
+
+def workers_are_told_to_stop_in_the_middle(story: Story) -> None:
+    acme = story.acme
+    run_id = a_slow_run(story, 0.4)
+    assert [worker.terminate() for worker in story.workers] == [0] * len(story.workers)
+    story.control.calm()
+    assert acme.api.run(acme.link_id, run_id)["status"] == "running"
+    story.workers = [story.machine.worker()]
+    ended = acme.api.run_until_ended(acme.link_id, run_id)
+    assert ended["status"] == "succeeded", ended
+    asked = reports_by_day(story, acme)
+    assert sum(asked.values()) == len(asked) == ended["days_read"]
+
+
+def acme_revokes_and_nothing_is_left(story: Story, canaries: Canaries) -> None:
+    acme, globex = story.acme, story.globex
+    truth = story.truth(acme)
+    story.control.forget_requests()
+    receipt = acme.api.call("DELETE", f"/v1/grants/{acme.grant_id}")
+    assert receipt["google"] == "revoked"
+    assert receipt["links"] == [acme.link_id]
+    assert receipt["days"] == len(truth.days)
+    assert receipt["segments"] == len(truth.names)
+    assert acme.api.call("DELETE", f"/v1/grants/{acme.grant_id}") == receipt
+    revoked = acme.api.call("GET", f"/v1/grants/{acme.grant_id}")
+    assert (revoked["status"], revoked["receipt"]) == ("revoked", receipt)
+    for door in ("", "/days", "/segments", "/runs"):
+        acme.api.call("GET", f"/v1/links/{acme.link_id}{door}", None, 404)
+    segment = next(iter(truth.names))
+    acme.api.ask(acme.link_id, "query", {"filter": {"segment": segment}}, 404)
+    assert [one["status"] for one in story.control.requests("Revoke")] == ["200"]
+    assert acme.account not in story.control.call("GET", "/world")["live_refresh_tokens"]
+    assert canaries.found_in(in_files(story.machine.folder / "var")) == []
+    same_as_truth(globex, story.synced(globex, lambda: globex.api.sync(globex.link_id)))
+
+
+def customers_do_not_see_each_other(story: Story) -> None:
+    acme, globex = story.acme, story.globex
+    acme.api.call("GET", f"/v1/links/{globex.link_id}", None, 404)
+    acme.api.call("GET", f"/v1/grants/{globex.grant_id}", None, 404)
+    acme.api.call("GET", "/v1/audit", None, 403)
+    assert [one["link_id"] for one in acme.api.all("/v1/links", "links")] == [acme.link_id]
+    everything = story.admin.all("/v1/links", "links", limit=1)
+    assert {one["link_id"] for one in everything} == {acme.link_id, globex.link_id}
+
+
+def everything_stops_when_told(story: Story) -> None:
+    assert [one.terminate() for one in (*story.workers, story.serve)] == [0] * (len(story.workers) + 1)
+
+
+@pytest.mark.timeout(170)
+def test_from_consent_to_revocation(story: Story, urls: DatabaseUrls | None) -> None:
+    """A customer links, is kept in step through every accident, and leaves without a trace."""
+    acme_says_no_and_then_yes(story)
+    globex_is_guided(story)
+    both_link(story)
+    customers_do_not_see_each_other(story)
+    questions_have_exact_answers(story)
+    a_new_day_comes_with_another_name_and_one_audience_less(story)
+    workers_are_killed_in_the_middle(story)
+    workers_are_told_to_stop_in_the_middle(story)
+    canaries = Canaries.of(story.truth(story.acme), story.acme.property, story.acme.parameter)
+    sealed = [in_files(story.machine.folder / "var"), *map(in_databases, [urls] if urls else [])]
+    assert [canaries.found_in(place) for place in sealed] == [[] for _ in sealed]
+    if urls is None:
+        truth = story.synced(story.acme, lambda: story.acme.api.sync(story.acme.link_id))
+        operators_look_around(story.machine, story.acme.grant_id, story.acme.link_id)
+        operators_filter(story.machine, story.acme.link_id, truth)
+        operators_pause_and_resume(story.machine, story.acme.link_id)
+        operators_make_keys_and_end_them(story.machine, story.acme.api)
+    acme_revokes_and_nothing_is_left(story, canaries)
+    if urls is not None:
+        assert canaries.found_in(in_databases(urls)) == []
+    everything_stops_when_told(story)
+    assert canaries.found_in([("words", story.machine.words().encode())]) == []
