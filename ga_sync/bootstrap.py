@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from ga_sync.accounts.export import Exports
 from ga_sync.accounts.keys import Keys
 from ga_sync.accounts.linking import Linking
 from ga_sync.accounts.links import Links
@@ -21,6 +22,7 @@ from ga_sync.accounts.queue import SYNC
 from ga_sync.accounts.recordings import Recordings
 from ga_sync.accounts.upkeep import UPKEEP, Upkeep
 from ga_sync.analytics.client import AnalyticsClient
+from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache
 from ga_sync.settings import Settings, SettingsError
 from ga_sync.sync.pipeline import Pipeline, Policy
@@ -157,18 +159,22 @@ def bind(data: Store, keyring_id: str) -> None:
 class Service:
     """Everything wired, checked and ready; close it, or use it as a context manager."""
 
-    def __init__(self, settings: Settings, *, google: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, *, google: bool = True, clock: Callable[[], datetime] | None = None
+    ) -> None:
         """Wire everything.
 
         Args:
             settings: of this process.
             google: whether calls to Google will be made, so that an OAuth client must be configured.
+            clock: the current time, aware; the wall clock where it is left out.
 
         Raises:
             SettingsError, StoreNotReady, KeyringError: with a sentence that says what to do.
         """
         self.settings = settings
-        self.clock = clock_of(settings)
+        self.clock = clock or clock_of(settings)
+        self.random = secrets.token_bytes
         if google:
             settings.require_google_client()
         with ExitStack() as undo:
@@ -213,7 +219,7 @@ class Service:
             data, self.keyring, oauth, client_id=client_id, clock=clock, monotonic=time.monotonic
         )
         self.revocations = Revocations(data, self.keyring, oauth, clock=clock)
-        self.index = IndexCache(self.keyring, INDEX_BYTES)
+        self.index = IndexCache(self.keyring, INDEX_BYTES, self._quarantine)
         self._wire_accounts()
 
     def _wire_accounts(self) -> None:
@@ -242,7 +248,13 @@ class Service:
             clock=clock,
             new_id=new_id,
         )
+        self.exports = Exports(data, self.links, self.recordings, clock=clock)
         self.upkeep = Upkeep(data, self.consents, self.tokens, self.purge, clock=clock, new_id=new_id)
+
+    def _quarantine(self, reading_id: str, customer_id: str) -> None:
+        """A stored day that does not open is shown as damaged, and read anew by the next run."""
+        with self.stores.data.transaction() as session:
+            index_store.mark_damaged(session, reading_id, customer_id)
 
     def prepare(self) -> None:
         """What must be done before the first answer: a restored backup learns what was destroyed since."""

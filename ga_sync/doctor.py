@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ga_sync import bootstrap
 from ga_sync.settings import Settings, SettingsError
@@ -31,13 +31,26 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Every finding, in the order in which to mend them."""
-    findings = [_checked("OAuth client", settings.require_google_client)]
-    stores = bootstrap.open_stores(settings)
+    client = _checked("OAuth client", settings.require_google_client)
+    return [client, *_databases(settings), *_warnings(settings), *_reach(settings)]
+
+
+def _databases(settings: Settings) -> list[Finding]:
     try:
-        findings += _stores(settings, stores)
+        stores = bootstrap.open_stores(settings)
+    except (ArgumentError, OSError) as error:
+        return [
+            Finding(
+                "error",
+                "databases",
+                f"they cannot be opened ({type(error).__name__}): check GA_SYNC_DATABASE_URL, GA_SYNC_KEYRING_URL and "
+                "GA_SYNC_DATA_DIR",
+            )
+        ]
+    try:
+        return list(_stores(settings, stores))
     finally:
         stores.close()
-    return [*findings, *_warnings(settings), *_reach(settings)]
 
 
 def _checked(what: str, check: Callable[[], object]) -> Finding:

@@ -181,11 +181,7 @@ class Links:
             held = store.held_days(session, link_id, customer_id)
             recorded = store.recorded(session, link_id, customer_id)
         days = sorted(set(self._wanted(row)) | set(held))
-        return [
-            views.day(day, held.get(day), recorded.get(day))
-            for day in days
-            if window.holds(day)
-        ]
+        return [views.day(day, held.get(day), recorded.get(day)) for day in days if window.holds(day)]
 
     def put_recorded(self, link_id: str, customer_id: str, day: date, count: int) -> None:
         """Note how many recordings the store has for a day, for ``coverage``."""

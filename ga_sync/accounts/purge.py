@@ -109,7 +109,7 @@ class Purge:
     def finish_grant(self, grant_id: str, customer_id: str) -> datetime | None:
         """Destroy the keys, date the receipt, tell Google once; when to tell it again, or None.
 
-        Nothing happens to a grant whose revocation was not begun. Raises KekUnusable where the outbox does not open now.
+        Nothing happens to a grant whose revocation was not begun. Raises KekUnusable where the outbox does not open.
         """
         with self._data.reading() as session:
             row = store.grant(session, grant_id, customer_id)

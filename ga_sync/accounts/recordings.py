@@ -15,7 +15,14 @@ from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache, Served
 from ga_sync.index.cursor import Question, open_cursor, seal_cursor
 from ga_sync.index.errors import InvalidWindow, UnknownSegment
-from ga_sync.index.expression import Expression, Segment, fingerprint, parse_json, refuse_unbounded, segments_of
+from ga_sync.index.expression import (
+    Expression,
+    Segment,
+    fingerprint,
+    parse_json,
+    refuse_unbounded,
+    segments_of,
+)
 from ga_sync.index.notation import parse_text
 from ga_sync.sync.completeness import worst
 from ga_sync.sync.window import local_day, oldest_kept, wanted
@@ -284,7 +291,9 @@ class Recordings:
             found = {
                 segment_id: [one for _, ids in each for one in ids] for segment_id, each in batches.items()
             }
-            return [{"segment_id": segment_id, "recording_ids": ids} for segment_id, ids in found.items() if ids]
+            return [
+                {"segment_id": segment_id, "recording_ids": ids} for segment_id, ids in found.items() if ids
+            ]
 
         return members
 

@@ -247,11 +247,9 @@ def retentions(session: Session) -> list[tuple[str, str, int]]:
     return [(link_id, time_zone, kept) for link_id, time_zone, kept in rows]
 
 
-def next_generation(session: Session, link_id: str, now: datetime) -> None:
+def next_generation(session: Session, link_id: str) -> None:
     """What is served has changed."""
-    session.execute(
-        update(Link).where(Link.link_id == link_id).values(generation=Link.generation + 1)
-    )
+    session.execute(update(Link).where(Link.link_id == link_id).values(generation=Link.generation + 1))
 
 
 def overdue_grants(session: Session, now: datetime) -> list[tuple[str, str]]:

@@ -64,7 +64,7 @@ class Upkeep:
             with self._data.transaction() as session:
                 store.lock_link(session, link_id)  # first, as the end of a run does
                 if sync_store.expire_days(session, link_id, oldest):
-                    store.next_generation(session, link_id, now)
+                    store.next_generation(session, link_id)
 
     def _purge_overdue(self) -> None:
         """Grants that were dead or without links for too long are destroyed as if revoked."""

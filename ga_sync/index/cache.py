@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ga_sync.index import store
 from ga_sync.index.codec import DayData
 from ga_sync.index.day import decode
 from ga_sync.index.errors import DamagedDay
+from ga_sync.index.glance import Glance, take
 from ga_sync.index.query import LinkIndex
 from ga_sync.index.store import Generation, HeldDay
-from models.errors import DataKeyGone, SealBroken
+from models.errors import DataKeyGone, KeyringError, SealBroken
 from models.keyring import Keyring, Owner, Sealer
 from models.link import Link
 
@@ -52,6 +55,11 @@ class Served:
         return self.index.nbytes + 400 * len(self.days) + 200 * len(self.segments)
 
 
+def in_background(work: Callable[[], None]) -> None:
+    """Set work going in a thread that does not keep the process alive."""
+    threading.Thread(target=work, name="index", daemon=True).start()
+
+
 class IndexCache:
     """The newest generation of the links asked about, at most ``capacity`` bytes of them, least recently used out."""
 
@@ -60,6 +68,7 @@ class IndexCache:
         keyring: Keyring,
         capacity: int,
         damaged: Callable[[str, str], None] = lambda _reading_id, _customer_id: None,
+        start: Callable[[Callable[[], None]], object] = in_background,
     ) -> None:
         """Keep nothing yet.
 
@@ -67,11 +76,14 @@ class IndexCache:
             keyring: opens the days of a link.
             capacity: bytes held by all indexes together; one is kept however large it is.
             damaged: told the reading and its customer, in that order, of each stored day that does not open.
+            start: sets work going that nobody waits for; a thread of its own in use.
         """
         self._keyring, self._capacity, self._damaged = keyring, capacity, damaged
         self._held: OrderedDict[str, Served] = OrderedDict()
         self._lock = threading.Lock()
         self._building: dict[str, threading.Lock] = {}
+        self._start = start
+        self._warming: set[str] = set()
 
     def serve(self, session: Session, link: Link) -> Served:
         """The generation that ``link``'s row names, from memory or assembled now.
@@ -89,6 +101,41 @@ class IndexCache:
             building = self._building.setdefault(link.link_id, threading.Lock())
         with building:
             return self._get(link) or self._build(session, link, building)
+
+    def glance(self, session: Session, link: Link) -> Glance | None:
+        """A link that is not in memory, for a first page at once; None where `serve` is the way to go.
+
+        Where a glance is given, the whole index is begun behind its first page.
+
+        Raises:
+            DataKeyGone: the link was removed.
+        """
+        with self._lock:
+            if link.link_id in self._held:
+                return None
+        sealer = self._keyring.sealer(Owner("link", link.link_id))
+        bind, link_id, customer_id = session.get_bind(), link.link_id, link.customer_id
+        return take(session, link, sealer, lambda: self._begin(bind, link_id, customer_id))
+
+    def _begin(self, bind: Engine | Connection, link_id: str, customer_id: str) -> None:
+        with self._lock:
+            if link_id in self._warming or link_id in self._held:
+                return
+            self._warming.add(link_id)
+        self._start(lambda: self._warm(bind, link_id, customer_id))
+
+    def _warm(self, bind: Engine | Connection, link_id: str, customer_id: str) -> None:
+        """Assemble a link that somebody has begun to ask about. What fails here fails again, and aloud, when asked."""
+        try:
+            with Session(bind) as session:
+                link = store.link(session, link_id, customer_id)
+                if link is not None:
+                    self.serve(session, link)
+        except (KeyringError, DBAPIError) as error:
+            log.warning("warming_failed", link_id=link_id, error=type(error).__name__)
+        finally:
+            with self._lock:
+                self._warming.discard(link_id)
 
     def drop(self, link_id: str) -> None:
         """Forget a link; whoever is assembling it just now keeps nothing of it here."""

@@ -23,7 +23,7 @@ Format of a bitmap: https://github.com/RoaringBitmap/RoaringFormatSpec
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,28 +102,94 @@ def _hash_bytes(hashes: NDArray[np.uint64]) -> tuple[bytes, bytes]:
     return np.packbits(bits).tobytes(), low.tobytes()
 
 
+class LazyDay:
+    """A day whose ids are read and whose bitmaps are read when they are asked for. Immutable to whoever looks at it."""
+
+    def __init__(self, ids: IdColumn, hashes: NDArray[np.uint64], stored: Mapping[str, bytes]) -> None:
+        self.ids = ids
+        self.hashes = hashes
+        self._stored = stored
+        self._read: dict[str, BitMap] = {}
+
+    @property
+    def segments(self) -> Iterable[str]:
+        """The segments with members, ascending."""
+        return self._stored.keys()
+
+    def members(self, segment_id: str) -> BitMap:
+        """Give the positions of a segment's members; none for a segment that the day does not have.
+
+        Raises:
+            DamagedDay: the bytes are not what `encode` wrote.
+        """
+        held = self._read.get(segment_id)
+        if held is None:
+            stored = self._stored.get(segment_id)
+            held = BitMap() if stored is None else _read_bitmap(stored, len(self.ids))
+            self._read[segment_id] = held
+        return held
+
+
 def decode(data: bytes) -> DayData:
     """Read a day back.
 
     Raises:
         DamagedDay: the bytes are not what `encode` wrote, in whatever way.
     """
+    day = open_day(data)
+    return DayData(day.ids, day.hashes, {segment: day.members(segment) for segment in day.segments})
+
+
+def open_day(data: bytes) -> LazyDay:
+    """Read a day back, its bitmaps later.
+
+    Raises:
+        DamagedDay: as `decode`, but for what is inside of the bitmaps.
+    """
     if len(data) < _HEAD.size + _CHECKSUM.size:
         raise DamagedDay("The stored day is cut short. Quarantine it and fetch the day again.")
     body = memoryview(data)[: -_CHECKSUM.size]
     if _CHECKSUM.pack(zlib.crc32(body)) != bytes(data[-_CHECKSUM.size :]):
         raise DamagedDay("The stored day fails its checksum. Quarantine it and fetch the day again.")
-    version, count, texts, text_bytes, segments = _HEAD.unpack_from(body)
-    if version != VERSION or texts > count:
-        raise DamagedDay(f"The stored day has format {version}, not {VERSION}. Fetch the day again.")
+    count, texts, text_bytes, segments = _read_head(body)
     reader = _Reader(body, _HEAD.size)
     hashes = _read_hashes(reader, count)
     ids = _read_ids(reader, count, texts, text_bytes)
     _check_order(ids, hashes)
-    day = DayData(ids, hashes, _read_segments(reader, segments, count))
+    day = LazyDay(ids, hashes, _read_segments(reader, segments))
     if reader.left:
         raise DamagedDay("The stored day has bytes after its end. Quarantine it and fetch the day again.")
     return day
+
+
+def _read_head(body: memoryview) -> tuple[int, int, int, int]:
+    version, count, texts, text_bytes, segments = _HEAD.unpack_from(body)
+    if version != VERSION or texts > count:
+        raise DamagedDay(f"The stored day has format {version}, not {VERSION}. Fetch the day again.")
+    return count, texts, text_bytes, segments
+
+
+def prefix_bytes(recordings: int) -> int:
+    """Give how many bytes at the beginning of a day of so many recordings hold its hashes."""
+    upper = _upper_bytes(recordings)
+    bits = (recordings + (1 << 8 * upper) + 7) // 8 if upper else 0
+    return _HEAD.size + bits + recordings * (8 - upper)
+
+
+def decode_hashes(prefix: bytes) -> NDArray[np.uint64]:
+    """Read the hashes of a day from its beginning.
+
+    Raises:
+        DamagedDay: there are fewer bytes than `prefix_bytes` says, or they are not what `encode` wrote.
+    """
+    if len(prefix) < _HEAD.size:
+        raise DamagedDay("The stored day is cut short. Quarantine it and fetch the day again.")
+    body = memoryview(prefix)
+    count, *_ = _read_head(body)
+    hashes = _read_hashes(_Reader(body, _HEAD.size), count)
+    if (hashes[1:] < hashes[:-1]).any():
+        raise DamagedDay("The stored day's ids are out of order. Quarantine it and fetch the day again.")
+    return hashes
 
 
 class _Reader:
@@ -202,15 +268,15 @@ def _check_order(ids: IdColumn, hashes: NDArray[np.uint64]) -> None:
         raise DamagedDay("The stored day's ids are out of order. Quarantine it and fetch the day again.")
 
 
-def _read_segments(reader: _Reader, count: int, recordings: int) -> dict[str, BitMap]:
-    segments: dict[str, BitMap] = {}
+def _read_segments(reader: _Reader, count: int) -> dict[str, bytes]:
+    segments: dict[str, bytes] = {}
     before = b""
     for _ in range(count):
         name = reader.bytes(reader.number(_SHORT))
         if name <= before:
             raise DamagedDay("The stored day's segments are out of order. Fetch the day again.")
         before = name
-        segments[_read_name(name)] = _read_bitmap(reader.bytes(reader.number(_LONG)), recordings)
+        segments[_read_name(name)] = reader.bytes(reader.number(_LONG))
     return segments
 
 

@@ -1,10 +1,11 @@
 """Every SQL statement of the index, and nothing else: what a query needs from the database."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import LargeBinary, Select, func, literal_column, select
 from sqlalchemy.orm import Session, undefer
 
 from models.day import Day, Reading
@@ -67,15 +68,50 @@ def days(session: Session, link_id: str, customer_id: str) -> list[HeldDay]:
     return [HeldDay(*row) for row in rows]
 
 
-def values(session: Session, reading_ids: Collection[str], customer_id: str) -> list[Reading]:
-    """Readings with their sealed values."""
-    return list(
-        session.scalars(
-            select(Reading)
-            .where(Reading.reading_id.in_(reading_ids), Reading.customer_id == customer_id)
-            .options(undefer(Reading.value))
+def values(session: Session, reading_ids: Collection[str], customer_id: str) -> Iterator[Reading]:
+    """Readings with their sealed values, a few at a time, so that not all of them are in memory at once."""
+    query = _readings(reading_ids, customer_id).options(undefer(Reading.value))
+    for reading in session.scalars(query.execution_options(yield_per=4)):
+        session.expunge(reading)
+        yield reading
+
+
+def _readings(reading_ids: Collection[str], customer_id: str) -> Select[tuple[Reading]]:
+    return select(Reading).where(Reading.reading_id.in_(reading_ids), Reading.customer_id == customer_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The beginning of a reading's sealed value: `bytes` of `whole` bytes."""
+
+    reading: Reading
+    bytes: bytes
+    whole: int
+
+
+def prefixes(
+    session: Session, reading_ids: Collection[str], customer_id: str, size: Callable[[int], int]
+) -> Iterator[Prefix]:
+    """Readings without their values, and of each value only the beginning: `size` bytes for so many recordings.
+
+    SQLite reads only the pages of it (https://www.sqlite.org/c3ref/blob_open.html), PostgreSQL only the slices
+    (https://www.postgresql.org/docs/current/storage-toast.html: a value that does not compress is kept as it is).
+    """
+    whole = func.length(Reading.value)
+    if session.get_bind().dialect.name == "sqlite":
+        driver: Any = session.connection().connection.driver_connection
+        query = _readings(reading_ids, customer_id).add_columns(whole, literal_column("readings.rowid"))
+        for reading, length, row in session.execute(query).all():
+            with driver.blobopen("readings", "value", row, readonly=True) as blob:
+                yield Prefix(reading, blob.read(size(reading.recordings)), length)
+        return
+    for reading, length in session.execute(_readings(reading_ids, customer_id).add_columns(whole)).all():
+        start = func.substring(Reading.value, 1, size(reading.recordings), type_=LargeBinary)
+        yield Prefix(
+            reading,
+            bytes(session.scalar(select(start).where(Reading.reading_id == reading.reading_id)) or b""),
+            length,
         )
-    )
 
 
 def generation(session: Session, link_id: str, customer_id: str) -> Generation | None:

@@ -1,22 +1,26 @@
 """Every address on one screen."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from litestar import Litestar
-from litestar.contrib.jinja import JinjaTemplateEngine
-from litestar.datastructures import ResponseHeader, State
+from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.template import TemplateConfig
+from litestar.types import Message, Scope
 
 from ga_sync.web import grants, links, operations, pages, recordings
 from ga_sync.web.auth import Door
-from ga_sync.web.errors import HANDLERS
+from ga_sync.web.errors import HANDLERS, AnyRequest
+from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, Listing, seal, unseal
+from ga_sync.web.reading import StrictRequest
 from ga_sync.web.services import Services
+from models.keyring import SYSTEM
 
 MAX_BODY = 16 * 1024 * 1024
 ADDRESSES = [
@@ -47,7 +51,9 @@ ADDRESSES = [
     recordings.explain,
     recordings.export,
     operations.erase_customer,
+    operations.export_customer,
     operations.list_audit,
+    operations.openapi,
     operations.healthz,
     operations.readyz,
     pages.guide,
@@ -58,7 +64,7 @@ ADDRESSES = [
 ]
 
 
-def _headers(services: Services) -> list[ResponseHeader]:
+def _headers(services: Services) -> dict[str, str]:
     auth = urlsplit(services.settings.google_auth_uri)
     policy = (
         "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
@@ -72,7 +78,35 @@ def _headers(services: Services) -> list[ResponseHeader]:
     }
     if services.settings.public_url.startswith("https"):
         fixed["strict-transport-security"] = "max-age=63072000"
-    return [ResponseHeader(name=name, value=value) for name, value in fixed.items()]
+    return fixed
+
+
+def _marked(services: Services) -> Callable[[Message, Scope], Awaitable[None]]:
+    """A hook that puts the headers on every answer, errors too."""
+    fixed = _headers(services)
+
+    async def mark(message: Message, _scope: Scope) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableScopeHeaders.from_message(message)
+            for name, value in fixed.items():
+                headers.setdefault(name, value)
+
+    return mark
+
+
+def _listings(services: Services) -> Callable[..., Listing]:
+    """What gives handlers of lists the page that was asked for."""
+
+    def listing(request: AnyRequest, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Listing:
+        key = services.keyring.sealer(SYSTEM).key("list cursor")
+        rest = sorted(
+            item for item in request.query_params.multi_items() if item[0] not in {"limit", "cursor"}
+        )
+        scope = repr((request.scope["path"], rest, request.scope["state"]["caller"].principal.customer_id))
+        after = "" if cursor is None else unseal(key, scope, cursor)
+        return Listing(limit, after, lambda place: seal(key, scope, place, services.random))
+
+    return listing
 
 
 def create_app(services: Services) -> Litestar:
@@ -81,18 +115,20 @@ def create_app(services: Services) -> Litestar:
     addresses: list[Any] = [*ADDRESSES, PrometheusController]
     return Litestar(
         route_handlers=addresses,
-        dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
+        dependencies={
+            "services": Provide(lambda: services, sync_to_thread=False),
+            "listing": Provide(_listings(services), sync_to_thread=True),
+        },
         state=State({"door": Door(services)}),
+        request_class=StrictRequest,
         exception_handlers=HANDLERS,
         request_max_body_size=MAX_BODY,
         middleware=[metrics.middleware],
-        response_headers=_headers(services),
+        before_send=[_marked(services)],
         template_config=TemplateConfig(
             directory=Path(__file__).parent / "templates", engine=JinjaTemplateEngine
         ),
-        openapi_config=OpenAPIConfig(
-            title="ga-sync", version="1", path="/", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
-        ),
+        openapi_config=OpenAPIConfig(title="ga-sync", version="1", path="/openapi", render_plugins=[]),
         logging_config=None,
-        signature_types=[Services],
+        signature_types=[Services, Listing],
     )

@@ -76,8 +76,8 @@ class Door:
         return Caller(principal, customer_id)
 
     def _object(self, session: Session, connection: Connection) -> str:
-        """The customer of the object that the address names."""
-        parts = {**connection.query_params, **connection.path_params}
+        """The customer of the object that the address names; of a list, the customer that it is asked of."""
+        parts = connection.path_params
         customer_id: str | None = ""
         if "link_id" in parts:
             removing = connection.scope.get("method") == "DELETE"
@@ -86,6 +86,8 @@ class Door:
             customer_id = _of_grant(session, str(parts["grant_id"]))
         elif "customer_id" in parts:
             customer_id = str(parts["customer_id"])
+        else:
+            customer_id = str(connection.query_params.get("customer_id", ""))
         if customer_id is None:
             raise NotFound("there is no such object for this key")
         return customer_id

@@ -79,7 +79,7 @@ class Count(Windowed, kw_only=True):
     """``…/recordings/count``."""
 
     by: Literal["day", "segment"] | None = None
-    recording_ids: list[str] | None = None
+    recording_ids: list[str] | UnsetType = UNSET
 
 
 class RecordingIds(Body):

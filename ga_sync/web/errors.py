@@ -5,18 +5,18 @@ from typing import Any
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import (
-    ClientException,
     HTTPException,
     MethodNotAllowedException,
     NotFoundException,
     ValidationException,
 )
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE, HTTP_500_INTERNAL_SERVER_ERROR
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ga_sync.accounts.errors import Refusal, Unavailable
 from ga_sync.index.errors import FilterIndexError
-from models.errors import KeyringError
+from jobs.worker import story
+from models.errors import DataKeyGone, KeyringError
 from oauth.errors import GrantClosed, GrantUnknown
 
 PROBLEM = "application/problem+json"
@@ -102,28 +102,29 @@ def _what(error: ValidationException) -> str:
     return "; ".join(parts)[:500] or "the request does not have the documented shape"
 
 
-def on_client(_request: AnyRequest, error: ClientException) -> Problem:
-    """Not JSON, or not HTTP as we speak it."""
-    if error.status_code == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
-        return problem("too-large", "a body has at most 16 MiB: send the candidates in several requests")
-    return problem("malformed", "the body must be the documented JSON")
-
-
 def on_http(request: AnyRequest, error: HTTPException) -> Problem:
     """What the framework says by itself."""
     if isinstance(error, NotFoundException):
         return problem("not-found", "there is no such address; see /openapi.json")
     if isinstance(error, MethodNotAllowedException):
         return problem("method-not-allowed", "this address does not take that method; see /openapi.json")
+    if error.status_code == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
+        return problem("too-large", "a body has at most 16 MiB: send the candidates in several requests")
     if error.status_code < HTTP_500_INTERNAL_SERVER_ERROR:
-        return problem("malformed", "the request could not be read")
+        return problem("malformed", "the request could not be read: send what /openapi.json documents")
     return on_anything(request, error)
 
 
-def on_database(_request: AnyRequest, error: DBAPIError) -> Problem:
+def on_database(_request: AnyRequest, error: SQLAlchemyError) -> Problem:
     """The database does not answer; nothing of its text goes out."""
-    log.error("database_failed", error=type(error.orig).__name__)
-    return problem("unavailable", "the database does not answer; try again", {"retry-after": "5"})
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    log.error("database_failed", error=type(cause).__name__)
+    return problem("unavailable", "the database could not do it now; try again", {"retry-after": "5"})
+
+
+def on_destroyed(_request: AnyRequest, _error: DataKeyGone) -> Problem:
+    """What was asked for is destroyed in this moment."""
+    return problem("not-found", "there is no such object for this key")
 
 
 def on_keys(_request: AnyRequest, error: KeyringError) -> Problem:
@@ -133,8 +134,8 @@ def on_keys(_request: AnyRequest, error: KeyringError) -> Problem:
 
 
 def on_anything(_request: AnyRequest, error: Exception) -> Problem:
-    """Nobody foresaw this."""
-    log.error("request_failed", error=type(error).__name__, exc_info=error)
+    """Nobody foresaw this. The log tells where it was, and no word of it: words quote headers and rows."""
+    log.error("request_failed", error=type(error).__name__, story=story(error))
     return problem("internal", "something went wrong on our side; it has been logged")
 
 
@@ -144,9 +145,9 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     GrantUnknown: on_grant,
     GrantClosed: on_grant,
     ValidationException: on_validation,
-    ClientException: on_client,
     HTTPException: on_http,
-    DBAPIError: on_database,
+    SQLAlchemyError: on_database,
+    DataKeyGone: on_destroyed,
     KeyringError: on_keys,
     Exception: on_anything,
 }

@@ -3,13 +3,15 @@
 from typing import Any
 
 from litestar import Request, delete, get, post
+from litestar.params import FromPath, JSONBody
 
 from ga_sync.accounts import store, views
 from ga_sync.accounts.errors import NotFound
-from ga_sync.accounts.names import check_customer, check_return_url
+from ga_sync.accounts.names import check_customer, check_return_url, is_plain
 from ga_sync.web.auth import Caller, allow
 from ga_sync.web.bodies import NewGrant
-from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, after, page, sliced
+from ga_sync.web.paging import Listed, by_number
+from ga_sync.web.params import CustomerId
 from ga_sync.web.services import Services, Wired
 from ga_sync.web.threads import in_thread
 from models.audit import append
@@ -26,11 +28,13 @@ def caller_of(request: Call) -> Caller:
 
 @post("/v1/grants", guards=[allow("console")], tags=["grants"])
 @in_thread
-def create_grant(request: Call, data: NewGrant, services: Wired) -> Json:
+def create_grant(request: Call, data: JSONBody[NewGrant], services: Wired) -> Json:
     """Begin a consent, or with ``grant_id`` a reconnection."""
     caller = caller_of(request)
     caller.principal.require_customer(data.customer_id)
     check_customer(data.customer_id)
+    if data.grant_id is not None and not is_plain(data.grant_id):
+        raise NotFound("there is no such grant for this key")
     url = check_return_url(data.return_url, services.settings.return_origins)
     begun = services.consents.begin(data.customer_id, url, data.grant_id)
     with services.stores.data.transaction() as session:
@@ -58,40 +62,39 @@ def _view(services: Services, grant_id: str, customer_id: str) -> Json:
 def list_grants(
     request: Call,
     services: Wired,
-    customer_id: str | None = None,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
+    listing: Listed,
+    customer_id: CustomerId = None,
 ) -> Json:
     """Grants, by id."""
     only = caller_of(request).only(customer_id)
     with services.stores.data.reading() as session:
-        rows = store.grants(session, only, store.Page(after(cursor), limit + 1))
-        found = [
-            views.grant(
-                row,
-                [link.link_id for link in store.links_of(session, row.grant_id, row.customer_id)],
-                services.clock(),
-            )
-            for row in rows
-        ]
-    return page("grants", found, limit, lambda item: str(item["grant_id"]))
+        rows = store.grants(session, only, store.Page(listing.after, listing.wanted))
+        links = [store.links_of(session, row.grant_id, row.customer_id) for row in rows]
+    now = services.clock()
+    return listing.page(
+        "grants",
+        [
+            (row.grant_id, views.grant(row, [link.link_id for link in under], now))
+            for row, under in zip(rows, links, strict=True)
+        ],
+    )
 
 
 @get("/v1/grants/{grant_id:str}", guards=[allow("console")], tags=["grants"])
 @in_thread
-def show_grant(request: Call, grant_id: str, services: Wired) -> Json:
+def show_grant(request: Call, grant_id: FromPath[str], services: Wired) -> Json:
     """One grant; a revoked one with its receipt."""
     return _view(services, grant_id, caller_of(request).customer_id)
 
 
 @get("/v1/grants/{grant_id:str}/properties", guards=[allow("console")], tags=["grants"])
 @in_thread
-def list_properties(
-    request: Call, grant_id: str, services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
-) -> Json:
+def list_properties(request: Call, grant_id: FromPath[str], services: Wired, listing: Listed) -> Json:
     """The GA4 properties that the grant's Google account can see."""
     found = services.linking.properties(grant_id, caller_of(request).customer_id)
-    return sliced("properties", found, limit, cursor)
+    return listing.cut(
+        "properties", found, lambda item: by_number(str(item["property"]).removeprefix("properties/"))
+    )
 
 
 @get(
@@ -102,16 +105,15 @@ def list_properties(
 @in_thread
 def list_dimensions(
     request: Call,
-    grant_id: str,
-    number: str,
+    grant_id: FromPath[str],
+    number: FromPath[str],
     services: Wired,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
+    listing: Listed,
 ) -> Json:
     """The event-scoped custom dimensions of a property."""
     customer_id = caller_of(request).customer_id
     found = services.linking.dimensions(grant_id, f"properties/{number}", customer_id)
-    return sliced("dimensions", found, limit, cursor)
+    return listing.cut("dimensions", found, lambda item: str(item["parameter_name"]))
 
 
 @delete(
@@ -121,7 +123,7 @@ def list_dimensions(
     tags=["grants"],
 )
 @in_thread
-def revoke_grant(request: Call, grant_id: str, services: Wired) -> Json:
+def revoke_grant(request: Call, grant_id: FromPath[str], services: Wired) -> Json:
     """Destroy here at once and revoke at Google: the receipt."""
     caller = caller_of(request)
     return services.purge.grant(grant_id, caller.customer_id, caller.actor)

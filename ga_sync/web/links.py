@@ -4,26 +4,27 @@ from datetime import date
 from typing import Any
 
 from litestar import Response, delete, get, patch, post, put
+from litestar.params import FromPath, JSONBody
 
 from ga_sync.accounts import store
-from ga_sync.accounts.errors import NotFound
-from ga_sync.index.errors import InvalidWindow
+from ga_sync.accounts.errors import Invalid, NotFound
+from ga_sync.accounts.names import is_plain
 from ga_sync.web.auth import allow
 from ga_sync.web.bodies import Label, LinkChange, NewLink, Recorded
 from ga_sync.web.grants import Call, Json, caller_of
-from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, after, page, sliced
-from ga_sync.web.params import From, To
+from ga_sync.web.paging import Listed, by_number
+from ga_sync.web.params import CustomerId, From, To
 from ga_sync.web.services import Wired
 from ga_sync.web.threads import in_thread
 
 
 @post("/v1/links", guards=[allow("console")], tags=["links"])
 @in_thread
-def create_link(request: Call, data: NewLink, services: Wired) -> Response[Json]:
+def create_link(request: Call, data: JSONBody[NewLink], services: Wired) -> Response[Json]:
     """Probe with a real report, then link: 201, or 200 where it was linked already."""
     caller = caller_of(request)
     with services.stores.data.reading() as session:
-        customer_id = store.grant_customer(session, data.grant_id)
+        customer_id = store.grant_customer(session, data.grant_id) if is_plain(data.grant_id) else None
     if customer_id is None or not caller.principal.may_see(customer_id):
         raise NotFound("there is no such grant for this key")
     wish = services.linking.wish(data.grant_id, data.property, data.parameter_name, data.retention_days)
@@ -36,25 +37,24 @@ def create_link(request: Call, data: NewLink, services: Wired) -> Response[Json]
 def list_links(
     request: Call,
     services: Wired,
-    customer_id: str | None = None,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
+    listing: Listed,
+    customer_id: CustomerId = None,
 ) -> Json:
     """Links, by id."""
-    found = services.links.listed(caller_of(request).only(customer_id), store.Page(after(cursor), limit + 1))
-    return page("links", found, limit, lambda item: str(item["link_id"]))
+    only = caller_of(request).only(customer_id)
+    return listing.page("links", services.links.page(only, store.Page(listing.after, listing.wanted)))
 
 
 @get("/v1/links/{link_id:str}", guards=[allow("console", "store")], tags=["links"])
 @in_thread
-def show_link(request: Call, link_id: str, services: Wired) -> Json:
+def show_link(request: Call, link_id: FromPath[str], services: Wired) -> Json:
     """One link."""
     return services.links.view(link_id, caller_of(request).customer_id)
 
 
 @patch("/v1/links/{link_id:str}", guards=[allow("console")], tags=["links"])
 @in_thread
-def change_link(request: Call, link_id: str, data: LinkChange, services: Wired) -> Json:
+def change_link(request: Call, link_id: FromPath[str], data: JSONBody[LinkChange], services: Wired) -> Json:
     """Change how long days are kept."""
     caller = caller_of(request)
     return services.links.change(link_id, caller.customer_id, data.retention_days, caller.actor)
@@ -67,7 +67,7 @@ def change_link(request: Call, link_id: str, data: LinkChange, services: Wired) 
     tags=["links"],
 )
 @in_thread
-def sync_link(request: Call, link_id: str, services: Wired) -> Json:
+def sync_link(request: Call, link_id: FromPath[str], services: Wired) -> Json:
     """Synchronise now: the run, queued or already under way."""
     caller = caller_of(request)
     return services.links.sync(link_id, caller.customer_id, caller.actor)
@@ -75,12 +75,10 @@ def sync_link(request: Call, link_id: str, services: Wired) -> Json:
 
 @get("/v1/links/{link_id:str}/runs", guards=[allow("console")], tags=["links"])
 @in_thread
-def list_runs(
-    request: Call, link_id: str, services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
-) -> Json:
+def list_runs(request: Call, link_id: FromPath[str], services: Wired, listing: Listed) -> Json:
     """Runs, newest first."""
-    found = services.links.runs(link_id, caller_of(request).customer_id, after(cursor), limit + 1)
-    return page("runs", found, limit, lambda item: str(item["run_id"]))
+    found = services.links.runs(link_id, caller_of(request).customer_id, listing.after, listing.wanted)
+    return listing.page("runs", [(str(item["run_id"]), item) for item in found])
 
 
 @get(
@@ -89,7 +87,7 @@ def list_runs(
     tags=["links"],
 )
 @in_thread
-def show_run(request: Call, link_id: str, run_id: str, services: Wired) -> Json:
+def show_run(request: Call, link_id: FromPath[str], run_id: FromPath[str], services: Wired) -> Json:
     """One run."""
     return services.links.run(link_id, run_id, caller_of(request).customer_id)
 
@@ -98,30 +96,35 @@ def show_run(request: Call, link_id: str, run_id: str, services: Wired) -> Json:
 @in_thread
 def list_days(
     request: Call,
-    link_id: str,
+    link_id: FromPath[str],
     services: Wired,
+    listing: Listed,
     first: From = None,
     to: To = None,
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: Cursor = None,
 ) -> Json:
     """Every wanted day with its state, oldest first."""
-    if first is not None and to is not None and first > to:
-        raise InvalidWindow("from lies after to: swap them, or leave one out")
     found = services.links.days(link_id, caller_of(request).customer_id, first, to)
-    return sliced("days", found, limit, cursor)
+    return listing.cut("days", found, lambda item: str(item["day"]))
 
 
 @put(
-    "/v1/links/{link_id:str}/days/{day:date}/recorded",
+    "/v1/links/{link_id:str}/days/{day:str}/recorded",
     guards=[allow("store")],
     status_code=204,
     tags=["links"],
 )
 @in_thread
-def put_recorded(request: Call, link_id: str, day: date, data: Recorded, services: Wired) -> None:
+def put_recorded(
+    request: Call, link_id: FromPath[str], day: FromPath[str], data: JSONBody[Recorded], services: Wired
+) -> None:
     """What the recording store says it has for a day."""
-    services.links.put_recorded(link_id, caller_of(request).customer_id, day, data.count)
+    try:
+        which = date.fromisoformat(day) if len(day) == len("2026-01-31") else None
+    except ValueError:
+        which = None
+    if which is None:
+        raise Invalid("the day must look like 2026-01-31")
+    services.links.put_recorded(link_id, caller_of(request).customer_id, which, data.count)
 
 
 @post(
@@ -131,7 +134,7 @@ def put_recorded(request: Call, link_id: str, day: date, data: Recorded, service
     tags=["links"],
 )
 @in_thread
-def pause_link(request: Call, link_id: str, services: Wired) -> Json:
+def pause_link(request: Call, link_id: FromPath[str], services: Wired) -> Json:
     """Restriction: no call to Google, no answers, nothing lost."""
     caller = caller_of(request)
     return services.links.pause(link_id, caller.customer_id, caller.actor)
@@ -144,7 +147,7 @@ def pause_link(request: Call, link_id: str, services: Wired) -> Json:
     tags=["links"],
 )
 @in_thread
-def resume_link(request: Call, link_id: str, services: Wired) -> Json:
+def resume_link(request: Call, link_id: FromPath[str], services: Wired) -> Json:
     """Lift a pause."""
     caller = caller_of(request)
     return services.links.resume(link_id, caller.customer_id, caller.actor)
@@ -157,7 +160,7 @@ def resume_link(request: Call, link_id: str, services: Wired) -> Json:
     tags=["links"],
 )
 @in_thread
-def remove_link(request: Call, link_id: str, services: Wired) -> Json:
+def remove_link(request: Call, link_id: FromPath[str], services: Wired) -> Json:
     """Destroy a link's data and key; the last link takes its grant along."""
     caller = caller_of(request)
     return services.purge.link(link_id, caller.customer_id, caller.actor)
@@ -169,12 +172,10 @@ def remove_link(request: Call, link_id: str, services: Wired) -> Json:
     tags=["segments"],
 )
 @in_thread
-def list_segments(
-    request: Call, link_id: str, services: Wired, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
-) -> dict[str, Any]:
+def list_segments(request: Call, link_id: FromPath[str], services: Wired, listing: Listed) -> dict[str, Any]:
     """The customer's own segments."""
     found, about = services.recordings.segments(link_id, caller_of(request).customer_id)
-    return {**sliced("segments", found, limit, cursor), **about}
+    return {**listing.cut("segments", found, lambda item: by_number(str(item["segment_id"]))), **about}
 
 
 @put(
@@ -184,7 +185,9 @@ def list_segments(
     tags=["segments"],
 )
 @in_thread
-def label_segment(request: Call, link_id: str, segment_id: str, data: Label, services: Wired) -> Json:
+def label_segment(
+    request: Call, link_id: FromPath[str], segment_id: FromPath[str], data: JSONBody[Label], services: Wired
+) -> Json:
     """The customer's own name for a segment."""
     caller = caller_of(request)
     services.links.label(link_id, caller.customer_id, segment_id, data.label, caller.actor)

@@ -8,8 +8,10 @@ import structlog
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
 from litestar.enums import MediaType
+from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
+from ga_sync.accounts import store
 from ga_sync.web.services import Services, Wired
 from ga_sync.web.threads import in_thread
 from oauth.actions import action_for
@@ -56,7 +58,7 @@ def _not_open(error: ConsentError) -> Template:
 
 @get("/link/{ticket:str}", include_in_schema=False)
 @in_thread
-def guide(ticket: str, services: Wired) -> Template:
+def guide(ticket: FromPath[str], services: Wired) -> Template:
     """The guided page: for whom, what is read, what is never read."""
     try:
         view = services.consents.describe(ticket)
@@ -67,7 +69,7 @@ def guide(ticket: str, services: Wired) -> Template:
 
 @post("/link/{ticket:str}", include_in_schema=False)
 @in_thread
-def start_guided(ticket: str, services: Wired) -> Redirect | Template:
+def start_guided(ticket: FromPath[str], services: Wired) -> Redirect | Template:
     """On to Google, by POST, so that no link preview starts a consent."""
     try:
         return _bound(services, services.consents.open(ticket), 303)
@@ -77,7 +79,7 @@ def start_guided(ticket: str, services: Wired) -> Redirect | Template:
 
 @get("/oauth/start/{ticket:str}", include_in_schema=False)
 @in_thread
-def start_at_once(ticket: str, services: Wired) -> Redirect | Template:
+def start_at_once(ticket: FromPath[str], services: Wired) -> Redirect | Template:
     """On to Google at once."""
     try:
         return _bound(services, services.consents.open(ticket), 302)
@@ -94,7 +96,7 @@ def callback(request: Request[Any, Any, Any], services: Wired) -> Redirect | Tem
     try:
         done = services.consents.complete(params, browser)
     except ConsentUnfinished as error:
-        return _page("Google did not finish", [str(error)], 502)
+        return _unfinished(services, error)
     except ConsentError as error:
         return _page("This answer does not belong here", [str(error)], 400)
     except OurFault as error:
@@ -105,9 +107,19 @@ def callback(request: Request[Any, Any, Any], services: Wired) -> Redirect | Tem
     return _finished(done)
 
 
+def _unfinished(services: Services, error: ConsentUnfinished) -> Redirect | Template:
+    """The grant is as it was, and so is the address."""
+    if error.return_url is None:
+        return _page("Google did not finish", [str(error)], 502)
+    with services.stores.data.reading() as session:
+        row = store.grant(session, error.grant_id, error.customer_id)
+    status = row.status if row is not None else "failed"
+    return _back(error.return_url, error.grant_id, status, error.reason)
+
+
 def _finished(done: Completed) -> Redirect | Template:
     if done.return_url is not None:
-        return Redirect(_with_outcome(done), status_code=303)
+        return _back(done.return_url, done.grant_id, done.status, done.reason)
     if done.reason is None:
         return _page(
             "Google Analytics is connected",
@@ -120,13 +132,13 @@ def _finished(done: Completed) -> Redirect | Template:
     return _page(_HEADLINES.get(done.reason, "Not connected"), ["Nothing was stored.", action], 400)
 
 
-def _with_outcome(done: Completed) -> str:
-    """``return_url?grant_id=&status=&reason=``, whatever query it had."""
-    assert done.return_url is not None
-    parts = urlsplit(done.return_url)
-    added = urlencode({"grant_id": done.grant_id, "status": done.status, "reason": done.reason or ""})
+def _back(return_url: str, grant_id: str, status: str, reason: str | None) -> Redirect:
+    """On to ``return_url?grant_id=&status=&reason=``, whatever query it had."""
+    parts = urlsplit(return_url)
+    added = urlencode({"grant_id": grant_id, "status": status, "reason": reason or ""})
     query = f"{parts.query}&{added}" if parts.query else added
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, parts.fragment))
+    url = urlunsplit((parts.scheme, parts.netloc, parts.path, query, parts.fragment))
+    return Redirect(url, status_code=303)
 
 
 @get("/static/ga-sync.css", media_type=MediaType.CSS, sync_to_thread=False, include_in_schema=False)

@@ -5,6 +5,7 @@ from datetime import date
 
 import msgspec
 from litestar import get, post
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 from msgspec import UnsetType
 
@@ -35,7 +36,7 @@ def _asks(path: str) -> dict[str, object]:
 
 @post(**_asks("query"))  # type: ignore[arg-type]
 @in_thread
-def query(request: Call, link_id: str, data: Query, services: Wired) -> Json:
+def query(request: Call, link_id: FromPath[str], data: JSONBody[Query], services: Wired) -> Json:
     """A page of the recordings that a filter is true of."""
     customer_id = caller_of(request).customer_id
     return services.recordings.query(
@@ -45,7 +46,7 @@ def query(request: Call, link_id: str, data: Query, services: Wired) -> Json:
 
 @post(**_asks("match"))  # type: ignore[arg-type]
 @in_thread
-def match(request: Call, link_id: str, data: Match, services: Wired) -> Json:
+def match(request: Call, link_id: FromPath[str], data: JSONBody[Match], services: Wired) -> Json:
     """Which candidates the filter is true of, and which it may be true of."""
     customer_id = caller_of(request).customer_id
     return services.recordings.match(link_id, customer_id, data.filter, _candidates(data), _window(data))
@@ -62,24 +63,23 @@ def _candidates(data: Match) -> list[tuple[str, date | None]]:
 
 @post(**_asks("count"))  # type: ignore[arg-type]
 @in_thread
-def count(request: Call, link_id: str, data: Count, services: Wired) -> Json:
+def count(request: Call, link_id: FromPath[str], data: JSONBody[Count], services: Wired) -> Json:
     """How many, exactly."""
     customer_id = caller_of(request).customer_id
-    return services.recordings.count(
-        link_id, customer_id, data.filter, _window(data), data.by, data.recording_ids
-    )
+    among = None if isinstance(data.recording_ids, UnsetType) else data.recording_ids
+    return services.recordings.count(link_id, customer_id, data.filter, _window(data), data.by, among)
 
 
 @post(**_asks("segments"))  # type: ignore[arg-type]
 @in_thread
-def segments(request: Call, link_id: str, data: RecordingIds, services: Wired) -> Json:
+def segments(request: Call, link_id: FromPath[str], data: JSONBody[RecordingIds], services: Wired) -> Json:
     """The segments of each recording."""
     return services.recordings.segments_of(link_id, caller_of(request).customer_id, data.recording_ids)
 
 
 @post(**_asks("explain"))  # type: ignore[arg-type]
 @in_thread
-def explain(request: Call, link_id: str, data: Explain, services: Wired) -> Json:
+def explain(request: Call, link_id: FromPath[str], data: JSONBody[Explain], services: Wired) -> Json:
     """Why, or why not."""
     customer_id = caller_of(request).customer_id
     return services.recordings.explain(link_id, customer_id, data.filter, data.recording_ids)
@@ -93,12 +93,12 @@ def explain(request: Call, link_id: str, data: Explain, services: Wired) -> Json
 @in_thread
 def export(
     request: Call,
-    link_id: str,
+    link_id: FromPath[str],
     services: Wired,
-    filter: str,  # noqa: A002 -- the contract's word
+    filter: FromQuery[str],  # noqa: A002 -- the contract's word
     first: From = None,
     to: To = None,
-    format: str = "ndjson",  # noqa: A002 -- the contract's word
+    format: FromQuery[str] = "ndjson",  # noqa: A002 -- the contract's word
 ) -> Stream:
     """Every recording of a filter, a line each, in constant memory."""
     if format != "ndjson":

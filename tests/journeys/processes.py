@@ -16,8 +16,9 @@ from typing import Any, Self
 import httpx
 
 GA_SYNC = Path(sys.executable).with_name("ga-sync")
-INHERITED = ("PATH", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+INHERITED = ("PATH", "PYTHONPATH", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
 TROUBLE = ("Traceback (most recent call last)", '"level": "error"', "ERROR ", "CRITICAL ")
+SHOWN = 4_000
 READY_SECONDS, STOP_SECONDS, COMMAND_SECONDS = 60.0, 20.0, 90.0
 
 
@@ -79,7 +80,7 @@ class Process:
         """Wait for it to get ready; fails at once, with its words, where it ends instead."""
 
         def alive_and_ready() -> bool:
-            assert self.popen.poll() is None, f"{self.name} ended with {self.popen.returncode}:\n{self.said}"
+            assert self.popen.poll() is None, f"{self.name} ended with {self.popen.returncode}:\n{self.said[:SHOWN]}"
             return ready()
 
         wait_until(alive_and_ready, f"{self.name}: {what}")
@@ -130,7 +131,9 @@ class Machine:
         """What was said by those who met what they did not expect; empty where nobody did."""
         said = [(one.name, one.said) for one in self.started]
         said += [("command", one.stderr + one.stdout) for one in self.finished]
-        return "\n".join(f"{name}:\n{words}" for name, words in said if any(one in words for one in TROUBLE))
+        return "\n".join(
+            f"{name}:\n{words[:SHOWN]}" for name, words in said if any(one in words for one in TROUBLE)
+        )
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """What a process gets to see; an empty value takes a variable away."""

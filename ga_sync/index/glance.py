@@ -1,0 +1,123 @@
+"""A link's first pages from the database, before its index is in memory: `newest` over sealed days."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from ga_sync.index import newest, store
+from ga_sync.index.codec import LazyDay, decode_hashes, open_day, prefix_bytes
+from ga_sync.index.errors import DamagedDay
+from ga_sync.index.expression import Expression
+from ga_sync.index.paging import Position
+from ga_sync.index.prefix import open_prefix, sealed_bytes
+from ga_sync.index.store import Generation, HeldDay
+from models.day import Reading
+from models.errors import SealBroken
+from models.keyring import Sealer
+from models.link import Link
+
+log = structlog.get_logger()
+
+
+class StoredDay:
+    """A day in the database: its hashes are read, the rest of it when it is opened."""
+
+    def __init__(self, day: date, hashes: NDArray[np.uint64], load: Callable[[], LazyDay]) -> None:
+        self.day, self.hashes = day, hashes
+        self._load = load
+        self._opened: LazyDay | None = None
+
+    def open(self) -> LazyDay:
+        """Read all of it, once.
+
+        Raises:
+            SealBroken, DamagedDay: it does not open, or is not there any more.
+        """
+        if self._opened is None:
+            self._opened = self._load()
+        return self._opened
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One generation of a link, not in memory: good for first pages, as long as its session is open.
+
+    Attributes:
+        generation: its number.
+        as_of: when it was committed; None before the first.
+        days: what is known of each held day.
+        segments: segment id → when Google made the audience.
+    """
+
+    generation: int
+    as_of: datetime | None
+    days: dict[date, HeldDay]
+    segments: dict[str, datetime]
+    shelf: tuple[StoredDay, ...]
+    done: Callable[[], None]
+
+    def page(
+        self, expression: Expression, frm: date | None, to: date | None, limit: int
+    ) -> tuple[list[str], Position | None] | None:
+        """Give what `LinkIndex.query` gives without a position; None where a day does not open: ask the whole index.
+
+        `frm` does not lie after `to`. Afterwards the whole index is begun, because it will be asked for.
+        """
+        days = [
+            day for day in self.shelf if (frm is None or day.day >= frm) and (to is None or day.day <= to)
+        ]
+        try:
+            return newest.first_page(days, expression, limit)
+        except (SealBroken, DamagedDay) as error:
+            log.warning("glance_failed", error=type(error).__name__)
+            return None
+        finally:
+            self.done()
+
+
+def take(session: Session, link: Link, sealer: Sealer, done: Callable[[], None]) -> Glance | None:
+    """Look at the link's generation; None where one is published just now, or a day does not open."""
+    known = Generation(link.generation, link.as_of)
+    held = {one.day: one for one in store.days(session, link.link_id, link.customer_id)}
+    segments = store.segments(session, sealer, link.link_id, link.customer_id)
+    try:
+        shelf = _shelf(session, link.customer_id, sealer, held)
+    except (SealBroken, DamagedDay) as error:
+        log.warning("glance_failed", error=type(error).__name__)
+        return None
+    if len(shelf) != len(held) or store.generation(session, link.link_id, link.customer_id) != known:
+        return None
+    births = {one.segment_id: one.created_at for one in segments}
+    return Glance(known.number, known.as_of, held, births, shelf, done)
+
+
+def _shelf(
+    session: Session, customer_id: str, sealer: Sealer, held: dict[date, HeldDay]
+) -> tuple[StoredDay, ...]:
+    ids = [one.reading_id for one in held.values()]
+    found: list[StoredDay] = []
+    for prefix in store.prefixes(session, ids, customer_id, _sealed_prefix):
+        reading = prefix.reading
+        plain = open_prefix(sealer, reading.place(), prefix.bytes, prefix.whole)
+        load = _loader(session, customer_id, sealer, reading.reading_id)
+        found.append(StoredDay(reading.day, decode_hashes(plain), load))
+    return tuple(sorted(found, key=lambda day: day.day))
+
+
+def _sealed_prefix(recordings: int) -> int:
+    return sealed_bytes(prefix_bytes(recordings))
+
+
+def _loader(session: Session, customer_id: str, sealer: Sealer, reading_id: str) -> Callable[[], LazyDay]:
+    def load() -> LazyDay:
+        found: list[Reading] = list(store.values(session, [reading_id], customer_id))
+        if not found:
+            raise DamagedDay("The stored day was replaced while it was read. Ask again.")
+        return open_day(sealer.open(found[0].place(), found[0].value))
+
+    return load
