@@ -17,10 +17,13 @@ from ga_sync.accounts.export import Exports
 from ga_sync.accounts.keys import Keys
 from ga_sync.accounts.linking import Linking
 from ga_sync.accounts.links import Links
+from ga_sync.accounts.passwords import Passwords
 from ga_sync.accounts.purge import BURY, REVOKE, Purge
 from ga_sync.accounts.queue import SYNC
 from ga_sync.accounts.recordings import Recordings
+from ga_sync.accounts.sessions import Sessions
 from ga_sync.accounts.upkeep import UPKEEP, Upkeep
+from ga_sync.accounts.users import Users
 from ga_sync.analytics.client import AnalyticsClient
 from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache
@@ -225,6 +228,7 @@ class Service:
     def _wire_accounts(self) -> None:
         data, clock, settings = self.stores.data, self.clock, self.settings
         self.keys = Keys(data, clock, secrets.token_bytes)
+        self._wire_people()
         self.links = Links(
             data, self.keyring, clock=clock, new_id=new_id, retention_days=settings.retention_days
         )
@@ -250,6 +254,13 @@ class Service:
         )
         self.exports = Exports(data, self.links, self.recordings, clock=clock)
         self.upkeep = Upkeep(data, self.consents, self.tokens, self.purge, clock=clock, new_id=new_id)
+
+    def _wire_people(self) -> None:
+        data, passwords, clock = self.stores.data, Passwords(), self.clock
+        self.users = Users(
+            data, self.keyring, passwords, clock=clock, random=secrets.token_bytes, new_id=new_id
+        )
+        self.sessions = Sessions(data, self.keyring, passwords, clock=clock, random=secrets.token_bytes)
 
     def _quarantine(self, reading_id: str, customer_id: str) -> None:
         """A stored day that does not open is shown as damaged, and read anew by the next run."""

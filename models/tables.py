@@ -16,6 +16,7 @@ from models.meta import DataFact, KeyringFact
 from models.revocation import Revocation
 from models.run import Run
 from models.segment import Segment
+from models.throttle import Throttle
 from models.user import ConsoleSession, User
 from models.webhook import Webhook
 
@@ -43,6 +44,7 @@ __all__ = [
     "Revocation",
     "Run",
     "Segment",
+    "Throttle",
     "Tombstone",
     "User",
     "Webhook",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Integer, LargeBinary, String
+from sqlalchemy import LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import DataBase, SealedBytes, UtcDateTime
@@ -22,8 +22,6 @@ class User(DataBase):
     password_hash: Mapped[str | None] = mapped_column(String(200))
     setup_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
     setup_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    failures: Mapped[int] = mapped_column(Integer, default=0)
-    locked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

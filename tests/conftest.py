@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.clock import SettableClock
+from tests.migrated import PostgresTemplates, SqliteTemplates
 from tests.postgres import DatabaseUrls, fresh_pair, running_server, why_unavailable
 from tests.postgres_server import Server
 
@@ -34,6 +35,32 @@ def database_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Da
         return
     server: Server = request.getfixturevalue("postgres")
     with fresh_pair(server) as urls:
+        yield urls
+
+
+@pytest.fixture(scope="session")
+def sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplates:
+    """Migrated SQLite files to copy."""
+    return SqliteTemplates(tmp_path_factory.mktemp("templates"))
+
+
+@pytest.fixture(scope="session")
+def postgres_templates(postgres: Server) -> Iterator[PostgresTemplates]:
+    """Migrated PostgreSQL databases to copy."""
+    templates = PostgresTemplates(postgres)
+    yield templates
+    templates.drop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseUrls]:
+    """Two databases at the newest schema, for data and keyring: the test runs once on each kind."""
+    if request.param == "sqlite":
+        templates: SqliteTemplates = request.getfixturevalue("sqlite_templates")
+        yield templates.pair(tmp_path)
+        return
+    originals: PostgresTemplates = request.getfixturevalue("postgres_templates")
+    with originals.pair() as urls:
         yield urls
 
 

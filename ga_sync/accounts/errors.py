@@ -2,14 +2,18 @@
 
 Refusal
 ├── Unauthenticated      no or bad key
+│   ├── SignInRefused        the e-mail address or the password is wrong
+│   └── NotSignedIn          no session, or it has ended
 ├── Forbidden            the role may not do this
 ├── NotFound             no such object, or not this key's
+│   └── InvitationGone       a one-time address that was used, has expired, or never was
 ├── Conflict             the object is not in a state for this
 ├── Malformed            not JSON, or no body where one belongs
 ├── Invalid              the request's values
 ├── PropertyUnreadable   Google refuses the property to this Google account
 ├── DimensionUnknown     no event-scoped custom dimension of this name
 ├── Paused               the link is paused
+├── SlowDown             too many attempts; wait
 └── Unavailable          Google or we ourselves cannot answer now; try again
 """
 
@@ -28,6 +32,14 @@ class Unauthenticated(Refusal):
     slug: ClassVar[str] = "unauthenticated"
 
 
+class SignInRefused(Unauthenticated):
+    """The e-mail address or the password is wrong: always the same words."""
+
+
+class NotSignedIn(Unauthenticated):
+    """No session, or it has ended: sign in."""
+
+
 class Forbidden(Refusal):
     """The key's role may not do this."""
 
@@ -38,6 +50,10 @@ class NotFound(Refusal):
     """No such object for this key."""
 
     slug: ClassVar[str] = "not-found"
+
+
+class InvitationGone(NotFound):
+    """A one-time address that was used, has expired, or never was: ask for a new one."""
 
 
 class Conflict(Refusal):
@@ -74,6 +90,16 @@ class Paused(Refusal):
     """The link is paused: nothing is read from Google and nothing is answered."""
 
     slug: ClassVar[str] = "paused"
+
+
+class SlowDown(Refusal):
+    """Too many attempts; ``retry_after`` is in seconds."""
+
+    slug: ClassVar[str] = "slow-down"
+
+    def __init__(self, sentence: str, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
 
 
 class Unavailable(Refusal):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from urllib.parse import urlsplit
 
 from ga_sync.accounts.errors import Invalid
@@ -31,6 +32,17 @@ def check_property(name: str) -> str:
     if not _PROPERTY.fullmatch(name):
         raise Invalid("property must look like properties/123456789")
     return name
+
+
+def check_day(text: str) -> date:
+    """A day written as ``YYYY-MM-DD`` and in no other way; raises Invalid otherwise."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = date.min
+    if day.isoformat() != text:
+        raise Invalid("the day must look like 2026-01-31")
+    return day
 
 
 def check_recording_ids(ids: Iterable[str], most: int, least: int = 0) -> list[str]:

@@ -1,16 +1,23 @@
 """The root command, and how errors become exit codes: 1 failed, 2 bad usage, 3 configuration, 4 not found."""
 
 import sys
-from typing import NoReturn
 
 import typer
+from sqlalchemy.exc import ArgumentError, OperationalError
 
-from ga_sync.accounts.errors import NotFound, Refusal
+from ga_sync.accounts.errors import Invalid, NotFound, Refusal
 from ga_sync.cli import customers, logs, processes, system
 from ga_sync.cli.console import err, visible
-from ga_sync.index.errors import FilterIndexError
+from ga_sync.index.errors import (
+    FilterIndexError,
+    InvalidFilter,
+    InvalidWindow,
+    UnboundedFilter,
+    UnknownSegment,
+)
+from ga_sync.sandbox.mapping import BadMappingError
 from ga_sync.settings import SettingsError
-from models.errors import KeyringExists, ModelsError
+from models.errors import KeyringExists, ModelsError, SealBroken
 from oauth.errors import GrantUnknown, OauthError
 
 app = typer.Typer(
@@ -34,12 +41,32 @@ app.add_typer(customers.link, name="link")
 app.command("segments")(customers.segments)
 app.command("filter")(customers.filter_)
 
-FAILED, CONFIGURATION, NOT_FOUND = 1, 3, 4
+FAILED, USAGE, CONFIGURATION, NOT_FOUND = 1, 2, 3, 4
+# The first line that fits decides; what fits none is nobody's fault but ours, and shows its traceback.
+_CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
+    ((NotFound, GrantUnknown, UnknownSegment), NOT_FOUND),
+    ((Invalid, InvalidFilter, InvalidWindow, UnboundedFilter, BadMappingError), USAGE),
+    ((KeyringExists, SealBroken, Refusal, FilterIndexError, OauthError), FAILED),
+    ((SettingsError, ModelsError, OperationalError, ArgumentError, OSError), CONFIGURATION),
+)
+_EXPECTED = tuple(kind for kinds, _ in _CODES for kind in kinds)
 
 
-def _stop(error: Exception, code: int) -> NoReturn:
-    err.print(visible(str(error)), markup=False, style="red")
-    sys.exit(code)
+def code_of(error: Exception) -> int:
+    """The exit code of an expected error."""
+    return next(code for kinds, code in _CODES if isinstance(error, kinds))
+
+
+def sentence_of(error: Exception) -> str:
+    """What went wrong and what to do; a database's own words are left out, for they may quote an address."""
+    if isinstance(error, OperationalError):
+        return (
+            f"the database does not answer ({type(error.orig).__name__}): check GA_SYNC_DATABASE_URL and "
+            "GA_SYNC_KEYRING_URL, and that it runs"
+        )
+    if isinstance(error, ArgumentError):
+        return "GA_SYNC_DATABASE_URL or GA_SYNC_KEYRING_URL is not the address of a database"
+    return str(error)
 
 
 def main() -> None:
@@ -47,11 +74,6 @@ def main() -> None:
     logs.configure()
     try:
         app()
-    except (NotFound, GrantUnknown) as error:
-        _stop(error, NOT_FOUND)
-    except KeyringExists as error:
-        _stop(error, FAILED)
-    except (SettingsError, ModelsError) as error:
-        _stop(error, CONFIGURATION)
-    except (Refusal, FilterIndexError, OauthError) as error:
-        _stop(error, FAILED)
+    except _EXPECTED as error:
+        err.print(visible(sentence_of(error)), markup=False, style="red")
+        sys.exit(code_of(error))

@@ -42,7 +42,7 @@ def show(value: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def listing(items: Sequence[Mapping[str, Any]], columns: Iterable[str], *, as_json: bool) -> None:
-    """A list of objects: a line of JSON each, or a table."""
+    """A list of objects: one JSON array, or a table."""
     if as_json:
         plain(json.dumps(list(items), ensure_ascii=False))
         return

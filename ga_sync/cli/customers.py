@@ -150,7 +150,7 @@ def segments(link_id: str, as_json: AsJson = False) -> None:
 def filter_(
     link_id: str,
     expression: Annotated[str, typer.Argument(help='Such as: 123 & ("Buyers" | !456)')],
-    limit: Annotated[int, typer.Option(min=1, help="At most so many; all without it.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many; all without it.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """The recordings that a filter is true of, newest day first, one id a line (JSON lines with --json)."""

@@ -1,9 +1,10 @@
 """Commands that stay: the server, the worker, the sandbox, the demonstration."""
 
 import signal
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -17,8 +18,9 @@ from ga_sync import demo as demonstration
 from ga_sync.cli.console import err, plain
 from ga_sync.sandbox.generate import generate
 from ga_sync.sandbox.mapping import read_mapping
-from ga_sync.sandbox.server import start
+from ga_sync.sandbox.server import Sandbox, start
 from ga_sync.sandbox.table import load_table
+from ga_sync.sandbox.world import World
 from ga_sync.web.app import create_app
 
 GRACE = 8.0
@@ -58,44 +60,67 @@ def _until_told() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def _listening(configured: settings.Settings) -> socket.socket:
+    """The socket of the server, bound before anything else starts.
+
+    Raises:
+        SettingsError: the address is taken, or not one of this machine.
+    """
+    host, port = configured.listen_address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise settings.SettingsError(
+            f"cannot listen on {configured.listen} ({error.strerror}): set GA_SYNC_LISTEN to a free address"
+        ) from None
+
+
+def _server(service: bootstrap.Service) -> uvicorn.Server:
+    """The server, its certificates read.
+
+    Raises:
+        SettingsError: the certificate and its key cannot be used.
+    """
+    configured = service.settings
+    options = uvicorn.Config(
+        create_app(service),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=int(GRACE),
+        ssl_certfile=configured.tls_cert,
+        ssl_keyfile=configured.tls_key,
+    )
+    try:
+        options.load()
+    except OSError as error:  # an ssl.SSLError is one, too
+        raise settings.SettingsError(
+            f"GA_SYNC_TLS_CERT and GA_SYNC_TLS_KEY cannot be used: {error.strerror or error}"
+        ) from None
+    return uvicorn.Server(options)
+
+
 def serve(
     with_worker: Annotated[
         bool, typer.Option("--with-worker", help="Synchronise in this process, too.")
     ] = False,
 ) -> None:
-    """Serve the API and the pages."""
+    """Serve the API and the pages; SIGTERM finishes what is being answered."""
     configured = settings.load()
-    host, port = configured.listen_address
-    with bootstrap.Service(configured) as service, _until_told():
+    with _until_told() as told, bootstrap.Service(configured) as service, _listening(configured) as door:
         service.prepare()
-        options = uvicorn.Config(
-            create_app(service),
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=int(GRACE),
-            ssl_certfile=configured.tls_cert,
-            ssl_keyfile=configured.tls_key,
-        )
-        server = uvicorn.Server(options)
+        server = _server(service)
         err.print(f"serving {configured.public_url} on {configured.listen}", markup=False)
-        if with_worker:
-            with _worker(service):
-                server.run()
-        else:
-            server.run()
-    if not server.started:
-        raise settings.SettingsError(
-            f"cannot listen on {configured.listen}: set GA_SYNC_LISTEN to a free address"
-        )
+        with _worker(service) if with_worker else nullcontext():
+            if not told.is_set():
+                server.run(sockets=[door])
 
 
 def worker() -> None:
     """Synchronise: claim what is due until told to stop; SIGTERM finishes what is in hand."""
-    with bootstrap.Service(settings.load()) as service, _until_told() as told:
+    with _until_told() as told, bootstrap.Service(settings.load()) as service:
         service.prepare()
         with _worker(service):
             err.print("working")
@@ -105,10 +130,14 @@ def worker() -> None:
 def sandbox(
     seed: Annotated[int, typer.Option(help="Of the generated world.")] = 1,
     table: Annotated[
-        Path | None, typer.Option(help="A CSV file of sessions instead of a generated world.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="A CSV file of sessions instead of a generated world."
+        ),
     ] = None,
     mapping: Annotated[
-        Path | None, typer.Option(help="How the file's columns are read (JSON or TOML).")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="How the file's columns are read (JSON or TOML)."),
     ] = None,
     http_port: Port = 0,
     grpc_port: Port = 0,
@@ -117,22 +146,27 @@ def sandbox(
     """A Google for this machine: OAuth, Admin and Data API, and a control port. Prints the variables to set."""
     if (table is None) != (mapping is None):
         raise typer.BadParameter("--table and --mapping go together")
-    clock = now_utc
     world = (
-        generate(seed, now=clock())
+        generate(seed, now=now_utc())
         if table is None or mapping is None
         else load_table(table, read_mapping(mapping))
     )
-    with (
-        start(
-            world, clock=clock, http_port=http_port, grpc_port=grpc_port, control_port=control_port
-        ) as google,
-        _until_told() as told,
-    ):
+    with _until_told() as told, _started(world, http_port, grpc_port, control_port) as google:
         for name, value in google.environment().items():
             plain(f"{name}={value}")
         plain(f"# control: {google.control_url}")
         told.wait()
+
+
+def _started(world: World, http_port: int, grpc_port: int, control_port: int) -> Sandbox:
+    try:
+        return start(
+            world, clock=now_utc, http_port=http_port, grpc_port=grpc_port, control_port=control_port
+        )
+    except OSError as error:
+        raise settings.SettingsError(
+            f"a port of the sandbox cannot be used ({error.strerror or error}): name others, or none for free ones"
+        ) from None
 
 
 def demo(

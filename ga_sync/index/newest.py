@@ -61,7 +61,7 @@ class DayShelf(Protocol):
 
 
 class _Twin(NamedTuple):
-    """The same recording on another day: its position in the piece's day, the number of the other, its position there."""
+    """The same recording on another day: its position in the piece's day, that day's number, its position there."""
 
     position: int
     number: int

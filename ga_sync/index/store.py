@@ -76,7 +76,7 @@ def values(session: Session, reading_ids: Collection[str], customer_id: str) -> 
         yield reading
 
 
-def _readings(reading_ids: Collection[str], customer_id: str) -> Select[tuple[Reading]]:
+def _readings(reading_ids: Collection[str], customer_id: str) -> Select[Reading]:
     return select(Reading).where(Reading.reading_id.in_(reading_ids), Reading.customer_id == customer_id)
 
 

@@ -1,7 +1,6 @@
 """Every address on one screen."""
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,9 +8,7 @@ from litestar import Litestar
 from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
-from litestar.template import TemplateConfig
 from litestar.types import Message, Scope
 
 from ga_sync.web import grants, links, operations, pages, recordings
@@ -20,6 +17,8 @@ from ga_sync.web.errors import HANDLERS, AnyRequest
 from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, Listing, seal, unseal
 from ga_sync.web.reading import StrictRequest
 from ga_sync.web.services import Services
+from ga_sync.web.site import page_state, templates
+from ga_sync.web.site import pages as site_pages
 from models.keyring import SYSTEM
 
 MAX_BODY = 16 * 1024 * 1024
@@ -67,7 +66,8 @@ ADDRESSES = [
 def _headers(services: Services) -> dict[str, str]:
     auth = urlsplit(services.settings.google_auth_uri)
     policy = (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'; "
         f"form-action 'self' {auth.scheme}://{auth.netloc}"  # the form's answer leads on to Google
     )
     fixed = {
@@ -112,22 +112,20 @@ def _listings(services: Services) -> Callable[..., Listing]:
 def create_app(services: Services) -> Litestar:
     """The ASGI application over a wired service."""
     metrics = PrometheusConfig(app_name="ga_sync", prefix="ga_sync", group_path=True)
-    addresses: list[Any] = [*ADDRESSES, PrometheusController]
+    addresses: list[Any] = [*ADDRESSES, site_pages(), PrometheusController]
     return Litestar(
         route_handlers=addresses,
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "listing": Provide(_listings(services), sync_to_thread=True),
         },
-        state=State({"door": Door(services)}),
+        state=State({"door": Door(services), **page_state(services)}),
         request_class=StrictRequest,
         exception_handlers=HANDLERS,
         request_max_body_size=MAX_BODY,
         middleware=[metrics.middleware],
         before_send=[_marked(services)],
-        template_config=TemplateConfig(
-            directory=Path(__file__).parent / "templates", engine=JinjaTemplateEngine
-        ),
+        template_config=templates(),
         openapi_config=OpenAPIConfig(title="ga-sync", version="1", path="/openapi", render_plugins=[]),
         logging_config=None,
         signature_types=[Services, Listing],

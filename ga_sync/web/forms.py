@@ -40,11 +40,11 @@ class Form:
 async def read_form(request: Request[Any, Any, Any]) -> Form:
     """The body of a form (``application/x-www-form-urlencoded``). Raises Invalid over the limits."""
     raw = await request.body()
+    if len(raw) > MAX_FORM:
+        raise Invalid("the form is too long: choose fewer at once")
     try:
-        if len(raw) > MAX_FORM:
-            raise ValueError
         fields = parse_qs(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
-    except ValueError:  # too long, too many fields, not UTF-8
+    except ValueError:  # too many fields, or not UTF-8
         raise Invalid("the form could not be read: choose fewer at once") from None
     return Form(fields)
 
@@ -54,12 +54,14 @@ def form_token(services: Services, cookie: str) -> str:
     return services.keyring.sealer(SYSTEM).blind("form", cookie).hex()
 
 
-def require_own_form(
-    request: Request[Any, Any, Any], services: Services, cookie: str, form: Form
-) -> None:
+def require_own_form(request: Request[Any, Any, Any], services: Services, cookie: str, form: Form) -> None:
     """Raises Forged unless the form comes from a page of ours in this browser."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    elsewhere = origin not in {None, services.settings.public_url} or site not in {None, "same-origin"}
+    # Under our referrer policy a browser may call its own origin "null"; then the other header says where it is.
+    elsewhere = origin not in {None, "null", services.settings.public_url} or site not in {
+        None,
+        "same-origin",
+    }
     given = form.first(TOKEN_FIELD).encode(errors="replace")
     if elsewhere or not hmac.compare_digest(given, form_token(services, cookie).encode()):
         raise Forged

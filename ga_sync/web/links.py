@@ -1,14 +1,13 @@
 """Links: made, shown, synchronised, paused, removed; their runs, days and segments."""
 
-from datetime import date
 from typing import Any
 
 from litestar import Response, delete, get, patch, post, put
 from litestar.params import FromPath, JSONBody
 
 from ga_sync.accounts import store
-from ga_sync.accounts.errors import Invalid, NotFound
-from ga_sync.accounts.names import is_plain
+from ga_sync.accounts.errors import NotFound
+from ga_sync.accounts.names import check_day, is_plain
 from ga_sync.web.auth import allow
 from ga_sync.web.bodies import Label, LinkChange, NewLink, Recorded
 from ga_sync.web.grants import Call, Json, caller_of
@@ -118,13 +117,7 @@ def put_recorded(
     request: Call, link_id: FromPath[str], day: FromPath[str], data: JSONBody[Recorded], services: Wired
 ) -> None:
     """What the recording store says it has for a day."""
-    try:
-        which = date.fromisoformat(day) if len(day) == len("2026-01-31") else None
-    except ValueError:
-        which = None
-    if which is None:
-        raise Invalid("the day must look like 2026-01-31")
-    services.links.put_recorded(link_id, caller_of(request).customer_id, which, data.count)
+    services.links.put_recorded(link_id, caller_of(request).customer_id, check_day(day), data.count)
 
 
 @post(

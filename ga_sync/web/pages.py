@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from ga_sync.accounts import store
+from ga_sync.web.guest import issue
 from ga_sync.web.services import Services, Wired
 from ga_sync.web.threads import in_thread
 from oauth.actions import action_for
@@ -104,7 +105,7 @@ def callback(request: Request[Any, Any, Any], services: Wired) -> Redirect | Tem
         return _page(
             "Our fault", ["Google does not accept this service's own registration.", "Try later."], 503
         )
-    return _finished(done)
+    return _finished(services, done)
 
 
 def _unfinished(services: Services, error: ConsentUnfinished) -> Redirect | Template:
@@ -117,16 +118,14 @@ def _unfinished(services: Services, error: ConsentUnfinished) -> Redirect | Temp
     return _back(error.return_url, error.grant_id, status, error.reason)
 
 
-def _finished(done: Completed) -> Redirect | Template:
+def _finished(services: Services, done: Completed) -> Redirect | Template:
     if done.return_url is not None:
         return _back(done.return_url, done.grant_id, done.status, done.reason)
     if done.reason is None:
-        return _page(
-            "Google Analytics is connected",
-            [
-                "We may read your reports and can change nothing.",
-                "Go back to the console to choose a property.",
-            ],
+        return Template(
+            "customer/connected.html",
+            context={"grant_id": done.grant_id},
+            cookies=[issue(services, done.grant_id)],
         )
     action = action_for(done.status, done.reason) or "Open the address again."
     return _page(_HEADLINES.get(done.reason, "Not connected"), ["Nothing was stored.", action], 400)

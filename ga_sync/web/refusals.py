@@ -84,7 +84,9 @@ def on_filter(_request: AnyRequest, error: FilterIndexError) -> Page:
 def on_database(_request: AnyRequest, error: DBAPIError) -> Page:
     """The database does not answer; nothing of its text goes out."""
     log.error("database_failed", error=type(error.orig).__name__)
-    return page("Not now", ["The database does not answer. Try again in a minute."], 503, {"retry-after": "5"})
+    return page(
+        "Not now", ["The database does not answer. Try again in a minute."], 503, {"retry-after": "5"}
+    )
 
 
 def on_keys(_request: AnyRequest, error: KeyringError) -> Page:

@@ -13,6 +13,8 @@ from ga_sync.accounts.linking import Linking
 from ga_sync.accounts.links import Links
 from ga_sync.accounts.purge import Purge
 from ga_sync.accounts.recordings import Recordings
+from ga_sync.accounts.sessions import Sessions
+from ga_sync.accounts.users import Users
 from ga_sync.settings import Settings
 from models.keyring import Keyring
 from models.session import Store
@@ -48,6 +50,8 @@ class Services(Protocol):
     purge: Purge
     exports: Exports
     consents: Consents
+    users: Users
+    sessions: Sessions
 
     @property
     def stores(self) -> Stores:

@@ -57,7 +57,7 @@ def _spelled(character: str) -> str:
 
 def number(value: int | None) -> str:
     """``1204`` as ``1,204``; nothing known is a dash."""
-    return "–" if value is None else f"{value:,}"
+    return "-" if value is None else f"{value:,}"
 
 
 def counted(value: int, one: str, many: str | None = None) -> str:
@@ -74,7 +74,7 @@ def day(value: date | str) -> str:
 def when(value: datetime | str | None) -> str:
     """A moment in UTC: ``3 Nov 2026, 14:05 UTC``."""
     if value is None:
-        return "–"
+        return "-"
     found = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
     return f"{found.day} {found:%b %Y, %H:%M} UTC"
 
@@ -95,8 +95,6 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(
-        visible=visible, number=number, counted=counted, day=day, when=when, seconds=seconds
-    )
+    found.filters.update(visible=visible, number=number, counted=counted, day=day, when=when, seconds=seconds)
     found.globals.update(state_words=STATE_WORDS, state_marks=STATE_MARKS, reason_words=REASON_WORDS)
     return found

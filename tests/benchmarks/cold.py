@@ -27,6 +27,7 @@ def main(folder: Path, recordings: int, segments: int) -> dict[str, float]:
         assert glance is not None
         page = glance.page(asked.three, None, None, 50)
     first = time.perf_counter() - began
+    del cache, glance
     cold = shelf.cache()
     began = time.perf_counter()
     served = shelf.serve(cold)
@@ -44,4 +45,4 @@ def main(folder: Path, recordings: int, segments: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
+    sys.stdout.write(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))

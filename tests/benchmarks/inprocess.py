@@ -15,7 +15,7 @@ def page(index: LinkIndex, asked: Questions) -> Timing:
 
 
 def measure(index: LinkIndex, shape: Shape, asked: Questions, known: Sequence[str]) -> list[Row]:
-    """The rows of one warm index; `known` are ids of its newest and its oldest days."""
+    """The rows of one warm index; `known` are ids of every day."""
     frm, to = asked.window
     first_use = once(lambda: index.query(asked.three, frm, to, None, 50))
     index.warm()
@@ -29,9 +29,7 @@ def measure(index: LinkIndex, shape: Shape, asked: Questions, known: Sequence[st
             timed(lambda n: index.query(many[n % 100], frm, to, None, 50), 2_000),
             2,
         ),
-        Row(
-            "· the first question ever about that window", "2 ms", f"{first_use:.2f} ms", first_use <= 2
-        ),
+        Row("· the first question ever about that window", "2 ms", f"{first_use:.2f} ms", first_use <= 2),
     ]
     index.warm(frm, to)
     return rows + _matches(index, asked, known) + _counts(index, shape, asked)
@@ -47,9 +45,7 @@ def _matches(index: LinkIndex, asked: Questions, known: Sequence[str]) -> list[R
     lots = [candidates(known, 10_000, seed) for seed in range(6)]
     return [
         row("match of 50", timed(lambda n: index.match(asked.three, few[n % 40], None, None), 1_000), 0.1),
-        row(
-            "match of 10,000", timed(lambda n: index.match(asked.three, lots[n % 6], None, None), 60, 3), 12
-        ),
+        row("match of 10,000", timed(lambda n: index.match(asked.three, lots[n % 6], None, None), 60, 3), 12),
     ]
 
 
@@ -57,7 +53,9 @@ def _counts(index: LinkIndex, shape: Shape, asked: Questions) -> list[Row]:
     frm, to = asked.window
     three, names = asked.three, shape.names
     return [
-        row("exact count, three segments with a NOT", timed(lambda _: index.count(three, None, None), 500), 3),
+        row(
+            "exact count, three segments with a NOT", timed(lambda _: index.count(three, None, None), 500), 3
+        ),
         row("· in a window of 30 days", timed(lambda _: index.count(three, frm, to), 500), 30),
         row(
             f"· its {len(names)} facets",

@@ -94,4 +94,4 @@ def run(port: int, connections: int, seconds: float, requests: list[bytes]) -> d
 
 if __name__ == "__main__":
     todo = [request(one["path"], one["key"], one["body"]) for one in json.load(sys.stdin)]
-    print(json.dumps(run(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), todo)))
+    sys.stdout.write(json.dumps(run(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), todo)))

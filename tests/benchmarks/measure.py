@@ -36,7 +36,7 @@ def timing(seconds: Sequence[float]) -> Timing:
 
 
 def timed(call: Callable[[int], object], calls: int, budget: float = 4.0) -> Timing:
-    """Call with 0, 1, 2, … so often, or for so many seconds, but at least three times; two calls before do not count."""
+    """Call with 0, 1, 2, … so often, or for so many seconds, but at least three times, after two that do not count."""
     for number in range(2):
         call(number)
     taken: list[float] = []

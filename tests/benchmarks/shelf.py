@@ -106,7 +106,7 @@ class Shelf:
 
     def cache(self) -> IndexCache:
         """A cold one."""
-        return IndexCache(self.keyring, ROOM)
+        return IndexCache(self.keyring, ROOM, start=lambda _work: None)
 
     def serve(self, cache: IndexCache, *, partly: bool = False) -> Served:
         """What the cache answers from now."""

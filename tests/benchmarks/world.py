@@ -69,7 +69,7 @@ class Shape:
 def rates(segments: int) -> NDArray[np.float64]:
     """The share of a day's recordings that each segment holds, descending; they sum to `PER_RECORDING`."""
     skewed = 1 / np.arange(1, segments + 1) ** 0.8
-    found = np.minimum(LARGEST, skewed * PER_RECORDING / skewed.sum())
+    found: NDArray[np.float64] = np.minimum(LARGEST, skewed * PER_RECORDING / skewed.sum())
     for _ in range(20):
         open_ = found < LARGEST
         found[open_] *= (PER_RECORDING - LARGEST * (~open_).sum()) / found[open_].sum()
@@ -83,7 +83,7 @@ def generate(shape: Shape, seed: int = SEED) -> Iterator[RawDay]:
     held: list[str] = []
     for day in shape.dates:
         fresh = _names(chance, shape.per_day - int(len(held) * RECURRING))
-        again = chance.choice(len(held), int(len(held) * RECURRING), replace=False) if held else []
+        again = chance.permutation(len(held))[: int(len(held) * RECURRING)].tolist()
         held = [*fresh, *(held[at] for at in again)]
         yield RawDay(day, held, dict(zip(shape.names, _members(chance, shape, len(held)), strict=True)))
 

@@ -5,33 +5,31 @@ from collections.abc import Iterator
 import pytest
 
 from models.session import Store
-from models.tables import DataBase
 from tests.clock import SettableClock
 from tests.jobs.bench import TroubledStore, Workshop
 from tests.postgres import DatabaseUrls
 
 
 @pytest.fixture
-def store(database_urls: DatabaseUrls) -> Iterator[Store]:
+def store(migrated_urls: DatabaseUrls) -> Iterator[Store]:
     """The data store, empty, at the newest schema."""
-    store = Store(database_urls.data)
-    DataBase.metadata.create_all(store.engine)
+    store = Store(migrated_urls.data)
     yield store
     store.close()
 
 
 @pytest.fixture
-def second_store(store: Store, database_urls: DatabaseUrls) -> Iterator[Store]:
+def second_store(store: Store, migrated_urls: DatabaseUrls) -> Iterator[Store]:
     """The same database seen by another process: connections of its own."""
-    second = Store(database_urls.data)
+    second = Store(migrated_urls.data)
     yield second
     second.close()
 
 
 @pytest.fixture
-def troubled(store: Store, database_urls: DatabaseUrls) -> Iterator[TroubledStore]:
+def troubled(store: Store, migrated_urls: DatabaseUrls) -> Iterator[TroubledStore]:
     """The same database behind connections that fail when told to."""
-    troubled = TroubledStore(database_urls.data)
+    troubled = TroubledStore(migrated_urls.data)
     yield troubled
     troubled.close()
 

@@ -42,7 +42,8 @@ class Api:
         found: list[Json] = []
         cursor: str | None = ""
         while cursor is not None:
-            page = self.call("GET", path, limit=limit, **({"cursor": cursor} if cursor else {}))
+            query = {"limit": limit} | ({"cursor": cursor} if cursor else {})
+            page = self.call("GET", path, None, 200, **query)
             found += page[name]
             cursor = page["next_cursor"]
         return found

@@ -80,7 +80,9 @@ class Process:
         """Wait for it to get ready; fails at once, with its words, where it ends instead."""
 
         def alive_and_ready() -> bool:
-            assert self.popen.poll() is None, f"{self.name} ended with {self.popen.returncode}:\n{self.said[:SHOWN]}"
+            assert self.popen.poll() is None, (
+                f"{self.name} ended with {self.popen.returncode}:\n{self.said[:SHOWN]}"
+            )
             return ready()
 
         wait_until(alive_and_ready, f"{self.name}: {what}")

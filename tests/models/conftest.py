@@ -7,26 +7,23 @@ import pytest
 
 from models.keyring import Keyring
 from models.session import Store
-from models.tables import DataBase, KeyringBase
 from tests.clock import NOON
 from tests.models.bench import Monotonic, kek
 from tests.postgres import DatabaseUrls
 
 
 @pytest.fixture
-def data(database_urls: DatabaseUrls) -> Iterator[Store]:
+def data(migrated_urls: DatabaseUrls) -> Iterator[Store]:
     """The data store with its tables."""
-    store = Store(database_urls.data)
-    DataBase.metadata.create_all(store.engine)
+    store = Store(migrated_urls.data)
     yield store
     store.close()
 
 
 @pytest.fixture
-def keys(database_urls: DatabaseUrls) -> Iterator[Store]:
+def keys(migrated_urls: DatabaseUrls) -> Iterator[Store]:
     """The keyring store with its tables and nothing in them."""
-    store = Store(database_urls.keyring)
-    KeyringBase.metadata.create_all(store.engine)
+    store = Store(migrated_urls.keyring)
     yield store
     store.close()
 

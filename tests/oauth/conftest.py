@@ -13,7 +13,6 @@ from models.kek import KEY_BYTES, LocalKek
 from models.keyring import Keyring
 from models.sealed import Secret
 from models.session import Store
-from models.tables import DataBase, KeyringBase
 from oauth.consent import Consents, Opening
 from oauth.google import Google, http_client
 from oauth.outcome import Completed
@@ -27,7 +26,6 @@ from tests.postgres import DatabaseUrls
 CUSTOMER = "acme"
 PUBLIC_URL = "http://127.0.0.1:8000"
 KEK = LocalKek("env:TEST", {1: bytes(range(KEY_BYTES))}, 1, os.urandom)
-TABLES = ("consents", "consent_states", "grants", "links", "revocations")  # making all takes most of a test
 RETURN_URL = "https://console.example/done"
 
 
@@ -132,11 +130,9 @@ def monotonic() -> Monotonic:
 
 
 @pytest.fixture
-def room(database_urls: DatabaseUrls, clock: SettableClock, monotonic: Monotonic) -> Iterator[Room]:
+def room(migrated_urls: DatabaseUrls, clock: SettableClock, monotonic: Monotonic) -> Iterator[Room]:
     """Both stores of one kind, a keyring, and a fake Google."""
-    data, keys = Store(database_urls.data), Store(database_urls.keyring)
-    DataBase.metadata.create_all(data.engine, tables=[DataBase.metadata.tables[name] for name in TABLES])
-    KeyringBase.metadata.create_all(keys.engine)
+    data, keys = Store(migrated_urls.data), Store(migrated_urls.keyring)
     keyring = Keyring(keys, KEK, os.urandom, monotonic)
     keyring.initialise(clock())
     fake = FakeGoogle()

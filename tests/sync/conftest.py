@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from models.keyring import Keyring
-from models.migrate import upgrade
 from models.sealed import Secret
 from models.session import Store
 from oauth.consent import Consents
@@ -17,18 +16,42 @@ from tests.clock import SettableClock
 from tests.models.bench import Monotonic, kek
 from tests.oauth.fake_google import CLIENT_ID, CLIENT_SECRET, ENDPOINTS, FakeGoogle
 from tests.postgres import DatabaseUrls
+from tests.postgres_server import Server
 from tests.sync.bench import BACKFILL, CUSTOMER, Bench, back, new_id
 from tests.sync.fake_google import BUYERS, RETURNING, FakeAnalytics
+from tests.sync.ready import migrated, postgres_copy, postgres_template, sqlite_copy, sqlite_urls
 
-SCRIPTS = Path("alembic")
+
+@pytest.fixture(scope="session")
+def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both databases, migrated once."""
+    folder = tmp_path_factory.mktemp("template")
+    migrated(sqlite_urls(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_pair(postgres: Server) -> Iterator[DatabaseUrls]:
+    """Both databases on the server, migrated once."""
+    with postgres_template(postgres) as urls:
+        yield urls
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseUrls]:
+    """Two databases at the newest schema: the test runs once on each kind."""
+    if request.param == "sqlite":
+        yield sqlite_copy(request.getfixturevalue("sqlite_files"), tmp_path)
+        return
+    server: Server = request.getfixturevalue("postgres")
+    with postgres_copy(server, request.getfixturevalue("postgres_pair")) as urls:
+        yield urls
 
 
 @pytest.fixture
-def bench(database_urls: DatabaseUrls, clock: SettableClock) -> Iterator[Bench]:
+def bench(migrated_urls: DatabaseUrls, clock: SettableClock) -> Iterator[Bench]:
     """One link of one customer, six days of members at Google, nothing read yet."""
-    data, keys = Store(database_urls.data), Store(database_urls.keyring)
-    upgrade(data, SCRIPTS, "data")
-    upgrade(keys, SCRIPTS, "keyring")
+    data, keys = Store(migrated_urls.data), Store(migrated_urls.keyring)
     monotonic = Monotonic()
     keyring = Keyring(keys, kek(), os.urandom, monotonic)
     keyring.initialise(clock())

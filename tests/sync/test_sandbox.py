@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +16,6 @@ from ga_sync.sandbox.generate import generate
 from ga_sync.sandbox.server import Sandbox, start
 from models.keyring import Keyring
 from models.link import LinkStatus
-from models.migrate import upgrade
 from models.run import RunStatus
 from models.sealed import Secret
 from models.session import Store
@@ -72,8 +70,6 @@ class Journey:
 def journey(database_urls: DatabaseUrls, clock: SettableClock) -> Iterator[Journey]:
     """A consent given over HTTP and a link to the first shop's property."""
     data, keys = Store(database_urls.data), Store(database_urls.keyring)
-    upgrade(data, Path("alembic"), "data")
-    upgrade(keys, Path("alembic"), "keyring")
     monotonic = Monotonic()
     keyring = Keyring(keys, kek(), RANDOM, monotonic)
     keyring.initialise(clock())

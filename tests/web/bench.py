@@ -257,7 +257,7 @@ class Shared:
     house: House
     grant_id: str
     link_id: str
-    property: str
+    property_name: str
 
     @property
     def at(self) -> str:
@@ -268,7 +268,7 @@ class Shared:
         """Segment → day → the ids that Google shows now, of the days that the link wants."""
         found: dict[str, dict[str, set[str]]] = {}
         days = {day["day"] for day in self.house.call("GET", f"{self.at}/days")["days"]}
-        for day in self.house.truth(self.property)["days"]:
+        for day in self.house.truth(self.property_name)["days"]:
             if day["day"] in days:
                 for segment, ids in day["audiences"].items():
                     found.setdefault(segment, {})[day["day"]] = set(ids["visible"])
@@ -285,3 +285,8 @@ class Shared:
             }
             for segment, days in self.members().items()
         }
+
+
+def create_app_client(service: bootstrap.Service) -> TestClient[Litestar]:
+    """The doors of another service."""
+    return TestClient(create_app(service), base_url=PUBLIC)

@@ -54,3 +54,9 @@ def make_house(empty_stores: Template, tmp_path_factory: pytest.TempPathFactory)
 def fresh(make_house: HouseMaker) -> House:
     """A house with nothing in it."""
     return make_house()
+
+
+@pytest.fixture
+def shared_house(shared: Shared) -> House:
+    """The house of the shared link."""
+    return shared.house

@@ -1,0 +1,25 @@
+"""Attempts to sign in are counted for unknown addresses, too."""
+
+import sqlalchemy as sa
+
+import models.base
+from alembic import op
+
+revision = "data_0004"
+down_revision = "data_0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "throttles",
+        sa.Column("reference", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("blocked_until", models.base.UtcDateTime(), nullable=False),
+        sa.Column("last_at", models.base.UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("reference", name=op.f("pk_throttles")),
+    )
+    op.create_index(op.f("ix_throttles_last_at"), "throttles", ["last_at"], unique=False)
+    op.drop_column("users", "failures")
+    op.drop_column("users", "locked_until")

@@ -1,0 +1,94 @@
+"""Every SQL statement about people and their sessions, and nothing else."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from models.user import ConsoleSession, User
+
+
+def by_reference(session: Session, email_ref: bytes, *, lock: bool = False) -> User | None:
+    """Whose e-mail address has this keyed hash."""
+    query = select(User).where(User.email_ref == email_ref)
+    return session.scalars(query.with_for_update() if lock else query).first()
+
+
+def by_setup(session: Session, setup_hash: bytes, *, lock: bool = False) -> User | None:
+    """Whose set-password address this is."""
+    query = select(User).where(User.setup_hash == setup_hash)
+    return session.scalars(query.with_for_update() if lock else query).first()
+
+
+def of_customer(session: Session, customer_id: str | None) -> list[User]:
+    """The people of a customer, or all of them, oldest first."""
+    query = select(User).order_by(User.created_at, User.user_id)
+    return list(
+        session.scalars(query if customer_id is None else query.where(User.customer_id == customer_id))
+    )
+
+
+def signed_in(session: Session, session_hash: bytes) -> tuple[ConsoleSession, User] | None:
+    """A session and whose it is."""
+    row = session.execute(
+        select(ConsoleSession, User)
+        .join(User, User.user_id == ConsoleSession.user_id)
+        .where(ConsoleSession.session_hash == session_hash)
+    ).first()
+    return None if row is None else (row[0], row[1])
+
+
+def seen(session: Session, session_hash: bytes, now: datetime) -> None:
+    """A session was used."""
+    session.execute(
+        update(ConsoleSession).where(ConsoleSession.session_hash == session_hash).values(seen_at=now)
+    )
+
+
+def end(session: Session, session_hash: bytes) -> None:
+    """One session is over."""
+    session.execute(delete(ConsoleSession).where(ConsoleSession.session_hash == session_hash))
+
+
+def end_all(session: Session, user_id: str) -> None:
+    """Every session of a person is over."""
+    session.execute(delete(ConsoleSession).where(ConsoleSession.user_id == user_id))
+
+
+def disable(session: Session, user_ids: list[str], now: datetime) -> None:
+    """These people sign in no more; who is disabled already keeps the date."""
+    for user_id in user_ids:
+        end_all(session, user_id)
+    over = {"password_hash": None, "setup_hash": None, "setup_expires_at": None}
+    session.execute(
+        update(User)
+        .where(User.user_id.in_(user_ids), User.disabled_at.is_(None))
+        .values(disabled_at=now, **over)
+    )
+
+
+def enabled_among(session: Session, user_ids: list[str]) -> list[str]:
+    """Of these, the people that a restored backup enabled again."""
+    return list(
+        session.scalars(select(User.user_id).where(User.user_id.in_(user_ids), User.disabled_at.is_(None)))
+    )
+
+
+def present_among(session: Session, user_ids: list[str]) -> list[str]:
+    """Of these, the people whose rows are there."""
+    return list(session.scalars(select(User.user_id).where(User.user_id.in_(user_ids))))
+
+
+def expire(session: Session, idle_since: datetime, begun_before: datetime) -> None:
+    """Delete the sessions that ended by themselves."""
+    session.execute(
+        delete(ConsoleSession).where(
+            (ConsoleSession.seen_at <= idle_since) | (ConsoleSession.created_at <= begun_before)
+        )
+    )
+
+
+def remove(session: Session, user_ids: list[str]) -> None:
+    """Delete people and their sessions."""
+    session.execute(delete(ConsoleSession).where(ConsoleSession.user_id.in_(user_ids)))
+    session.execute(delete(User).where(User.user_id.in_(user_ids)))

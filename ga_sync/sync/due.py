@@ -1,0 +1,47 @@
+"""When a link's audiences and its property's facts are read (pure).
+
+All Admin API calls of the Cloud project share one quota a Pacific day, the scarcest thing there is
+(https://developers.google.com/analytics/devguides/config/admin/v1/quotas): so they are made when due, hourly while
+the day's budget carries that for every link, else spread evenly over the links.
+"""
+
+from datetime import datetime, timedelta
+
+from jobs.schedule import next_due
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+RESERVE = 10
+"""One call in so many of the budget is kept for people: linking, and their own "sync now"."""
+_SLACK = 10
+
+
+def for_turns(budget: int) -> int:
+    """How much of a day's budget the links' own turns may spend."""
+    return budget - budget // RESERVE
+
+
+def listing_interval(links: int, budget: int) -> timedelta:
+    """How often the audiences of each link are read.
+
+    A listing costs one call, the property's facts another one, once a day or, where listings are rarer, with each.
+
+    Args:
+        links: how many links share the budget.
+        budget: calls a day that their turns may spend.
+    """
+    share = budget / max(links, 1)
+    spread = DAY / (share - 1) if share >= 2 else DAY * 2 / max(share, 1e-9)  # noqa: PLR2004 -- the two calls
+    return max(HOUR, spread)
+
+
+def listing_due(checked_at: datetime | None, now: datetime, interval: timedelta) -> bool:
+    """Whether a turn that begins at ``now`` reads the audiences; one that is a little early counts as the one due."""
+    return checked_at is None or now - checked_at >= interval - interval / _SLACK
+
+
+def facts_due(checked_at: datetime | None, now: datetime, link_id: str) -> bool:
+    """Whether a listing also reads the property's facts: at a link's first, and once a day at the link's own time.
+
+    A change of time zone shows in every report; only the name and the service level wait for this.
+    """
+    return checked_at is None or next_due(checked_at, link_id, DAY) <= now

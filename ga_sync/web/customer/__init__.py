@@ -1,0 +1,1 @@
+"""What a customer sees after the consent: choosing properties and dimensions, progress, disconnecting, and help."""

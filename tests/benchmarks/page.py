@@ -1,0 +1,90 @@
+"""`docs/benchmarks.md`, written whole by each run."""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.benchmarks import measure, side
+from tests.benchmarks.measure import Row
+from tests.benchmarks.plot import picture
+from tests.benchmarks.side import Line
+
+PICTURE = "benchmarks.svg"
+
+
+@dataclass
+class Report:
+    """What one run found, by size in millions."""
+
+    command: str
+    sizes: list[float] = field(default_factory=list)
+    shapes: dict[float, str] = field(default_factory=dict)
+    rows: dict[float, list[Row]] = field(default_factory=dict)
+    numbers: dict[float, Mapping[str, float]] = field(default_factory=dict)
+    peers: list[Line] = field(default_factory=list)
+    peer_shape: str = ""
+    goals: list[Row] = field(default_factory=list)
+
+
+def machine() -> str:
+    """Cores, memory and versions; nothing that names a machine."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return (
+        f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GB of memory, {platform.system()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def write(report: Report, docs: Path, now: datetime | None = None) -> None:
+    """Write the page, and the picture where there is more than one size."""
+    sizes = sorted(report.sizes)
+    parts = [_head(report, now or datetime.now(UTC))]
+    for size in reversed(sizes):
+        parts.append(f"## {size:g} million recordings\n\n{report.shapes[size]}\n")
+        parts.append(measure.markdown(report.rows[size]) + "\n")
+    if report.peers:
+        parts.append(_side(report))
+    if len(sizes) > 1:
+        parts.append(_growth(report, sizes))
+        names = list(report.numbers[sizes[0]])
+        lines = {name: [report.numbers[size][name] for size in sizes] for name in names}
+        (docs / PICTURE).write_text(picture(sizes, lines), encoding="utf-8")
+    (docs / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def _head(report: Report, now: datetime) -> str:
+    return f"""# Benchmarks
+
+This page is written by `{report.command}`; what was missed is shown as missed. {now:%Y-%m-%d}, {machine()}.
+
+The data is made from a seed: 90 days, 9.7 memberships a recording, two of a hundred recordings on two days, segments
+from two fifths of the recordings down to one in seventy. It is sealed and stored as the sync does it, in SQLite. *In
+process* is from a parsed expression to ids; *through HTTP* is the real server in a process of its own, asked by another
+one, with the key and the generation checked each time. The cold rows are medians of three fresh processes whose
+database the system has in its page cache. Timings are of single calls, medians and the 99th of a hundred.
+"""
+
+
+def _side(report: Report) -> str:
+    return f"""## Side by side
+
+{report.peer_shape} The question is A and B without C for three of the largest segments. Every answer was compared with
+ours, and equal, before anything was timed. Medians; peers over their own wires, with one connection. Each peer has
+places in the order of the answer instead of ids and days, which spares it a sort; none of them seals.
+
+{side.markdown(report.peers)}
+
+{measure.markdown(report.goals)}
+"""
+
+
+def _growth(report: Report, sizes: Sequence[float]) -> str:
+    names = list(report.numbers[sizes[0]])
+    head = f"| | {' | '.join(f'{size:g} M' for size in sizes)} |\n|{'---|' * (len(sizes) + 1)}"
+    lines = [
+        f"| {name} | {' | '.join(f'{report.numbers[size][name]:,.3g}' for size in sizes)} |" for name in names
+    ]
+    return "\n".join(["## How it grows", "", head, *lines, "", f"![How it grows]({PICTURE})", ""])
