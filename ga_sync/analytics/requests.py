@@ -123,13 +123,20 @@ def audience_report(
     Raises:
         ValueError: a name has another form.
     """
-    exactly = data.Filter.StringFilter(
-        match_type=data.Filter.StringFilter.MatchType.EXACT,
-        value=_checked_audience(audience_name),
-        case_sensitive=True,
-    )
-    only = data.FilterExpression(filter=data.Filter(field_name=AUDIENCE, string_filter=exactly))
-    return _membership(property_name, parameter, day, only, offset)
+    return _membership(property_name, parameter, day, _exactly(audience_name), offset)
+
+
+def alone_report(
+    property_name: str, parameter: str, day: date, audience_name: str, offset: int = 0
+) -> data.RunReportRequest:
+    """One audience of one day where Google calls the two dimensions incompatible: the parameter is the only column.
+
+    Raises:
+        ValueError: a name has another form.
+    """
+    chosen = _within(parameter, _exactly(audience_name))
+    dimensions = [id_dimension(parameter)]
+    return _report(property_name, dimensions, day, chosen, limit=REPORT_PAGE_SIZE, offset=offset)
 
 
 def seen_report(property_name: str, parameter: str, day: date) -> data.RunReportRequest:
@@ -155,11 +162,41 @@ def probe(property_name: str, parameter: str, day: date) -> data.RunReportReques
     return _report(property_name, [AUDIENCE, id_dimension(parameter)], day, _has_value(parameter), limit=1)
 
 
+def probe_alone(property_name: str, parameter: str, day: date) -> data.RunReportRequest:
+    """One row of a real report in the shape of ``alone_report``; its audience need not exist.
+
+    Raises:
+        ValueError: a name has another form.
+    """
+    chosen = _within(parameter, _exactly(f"{_checked_property(property_name)}/audiences/1"))
+    return _report(property_name, [id_dimension(parameter)], day, chosen, limit=1)
+
+
+def reads_audiences(request: data.RunReportRequest) -> bool:
+    """Whether a report of ours names audiences, in its columns or its filter: Google may withhold rows of those."""
+    return bool(data.RunReportRequest.pb(request).dimension_filter.and_group.expressions) or any(
+        dimension.name == AUDIENCE for dimension in request.dimensions
+    )
+
+
+def _exactly(audience_name: str) -> data.FilterExpression:
+    exactly = data.Filter.StringFilter(
+        match_type=data.Filter.StringFilter.MatchType.EXACT,
+        value=_checked_audience(audience_name),
+        case_sensitive=True,
+    )
+    return data.FilterExpression(filter=data.Filter(field_name=AUDIENCE, string_filter=exactly))
+
+
+def _within(parameter: str, only: data.FilterExpression) -> data.FilterExpression:
+    both = data.FilterExpressionList(expressions=[only, _has_value(parameter)])
+    return data.FilterExpression(and_group=both)
+
+
 def _membership(
     property_name: str, parameter: str, day: date, only: data.FilterExpression, offset: int
 ) -> data.RunReportRequest:
-    both = data.FilterExpressionList(expressions=[only, _has_value(parameter)])
-    chosen = data.FilterExpression(and_group=both)
+    chosen = _within(parameter, only)
     dimensions = [AUDIENCE, id_dimension(parameter)]
     return _report(property_name, dimensions, day, chosen, limit=REPORT_PAGE_SIZE, offset=offset)
 

@@ -10,8 +10,9 @@ from google.analytics import data_v1beta as data
 from ga_sync.analytics.answers import ReportPage
 from ga_sync.analytics.client import Google
 from ga_sync.analytics.errors import GoogleUnavailable, MalformedAnswer, QuotaExhausted, Unauthenticated
-from ga_sync.analytics.quota import Kind, Limits, QuotaState, backoff, headroom, retry_at, which
-from ga_sync.sync.errors import Parked
+from ga_sync.analytics.quota import backoff
+from ga_sync.analytics.requests import reads_audiences
+from ga_sync.sync.governor import Governor
 
 Answer = TypeVar("Answer")
 
@@ -41,17 +42,11 @@ class Cost:
 
 
 class Calls:
-    """Calls of one run to one property.
+    """Calls of one run to one property; ``governor`` is asked before each report and told after it."""
 
-    ``quota`` is what is known of the property's quotas, ``told`` what Google said of them in this run.
-    """
-
-    def __init__(
-        self, google: Google, rim: Rim, limits: Limits, share: float, quota: QuotaState | None
-    ) -> None:
-        self.google, self.quota, self.cost = google, quota, Cost()
-        self.told: QuotaState | None = None
-        self._rim, self._limits, self._share = rim, limits, share
+    def __init__(self, google: Google, rim: Rim, governor: Governor) -> None:
+        self.google, self.governor, self.cost = google, governor, Cost()
+        self._rim = rim
 
     def report(self, request: data.RunReportRequest) -> ReportPage:
         """One page of a report.
@@ -60,11 +55,10 @@ class Calls:
             Parked: a quota leaves no room, by what Google last said or by its refusal.
             AnalyticsError: as :mod:`ga_sync.analytics.errors` tells.
         """
-        self._check_room()
-        page = self.call(lambda token: self._counted(token, request))
+        page = self._asking(lambda token: self._counted(token, request), self.governor.failed)
         self.cost.rows += page.rows
+        self.governor.answered(page.quota)
         if page.quota is not None:
-            self.quota = self.told = page.quota
             self.cost.tokens += page.quota.tokens
         return page
 
@@ -75,12 +69,16 @@ class Calls:
             Parked: a quota is exhausted.
             AnalyticsError: what stays after that.
         """
-        try:
-            return self._patiently(ask)
-        except QuotaExhausted as refusal:
-            raise self._parked(which(refusal.kind, self.quota)) from refusal
+        return self._asking(ask, lambda: True)
 
-    def _patiently(self, ask: Callable[[str], Answer]) -> Answer:
+    def _asking(self, ask: Callable[[str], Answer], failed: Callable[[], bool]) -> Answer:
+        try:
+            return self._patiently(ask, failed)
+        except QuotaExhausted as refusal:
+            raise self.governor.refused(refusal.kind) from refusal
+
+    def _patiently(self, ask: Callable[[str], Answer], failed: Callable[[], bool]) -> Answer:
+        """``failed`` counts a failure of Google's and says whether asking again is decent."""
         token = self._rim.token(None)
         refreshed, failures = False, 0
         while True:
@@ -90,9 +88,10 @@ class Calls:
                 if refreshed:
                     raise
                 token, refreshed = self._rim.token(token), True
-            except (GoogleUnavailable, MalformedAnswer):
+            except (GoogleUnavailable, MalformedAnswer) as error:
                 failures += 1
-                pause = backoff(failures, self._rim.jitter())
+                decent = isinstance(error, MalformedAnswer) or failed()
+                pause = backoff(failures, self._rim.jitter()) if decent else None
                 if pause is None:
                     raise
                 self._rim.wait(pause.total_seconds())
@@ -104,13 +103,8 @@ class Calls:
         return cost
 
     def _counted(self, token: str, request: data.RunReportRequest) -> ReportPage:
+        self.governor.check()
         self.cost.requests += 1
+        if reads_audiences(request):
+            self.governor.asked()
         return self.google.run_report(token, request)
-
-    def _check_room(self) -> None:
-        kind = None if self.quota is None else headroom(self.quota, self._limits, self._share)
-        if kind is not None:
-            raise self._parked(kind)
-
-    def _parked(self, kind: Kind) -> Parked:
-        return Parked(kind, retry_at(kind, self._rim.clock(), self._rim.jitter()))

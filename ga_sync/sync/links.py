@@ -7,6 +7,9 @@ from models.keyring import Keyring, Owner, Sealer
 from models.link import Link
 from models.sealed import Sealed
 
+TOGETHER, APART = "together", "apart"
+"""The shape of a link's reports: both dimensions at once, or one audience at a time by filter."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenLink:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,36 +15,8 @@ from tests.clock import SettableClock
 from tests.models.bench import Monotonic, kek
 from tests.oauth.fake_google import CLIENT_ID, CLIENT_SECRET, ENDPOINTS, FakeGoogle
 from tests.postgres import DatabaseUrls
-from tests.postgres_server import Server
 from tests.sync.bench import BACKFILL, CUSTOMER, Bench, back, new_id
 from tests.sync.fake_google import BUYERS, RETURNING, FakeAnalytics
-from tests.sync.ready import migrated, postgres_copy, postgres_template, sqlite_copy, sqlite_urls
-
-
-@pytest.fixture(scope="session")
-def sqlite_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with both databases, migrated once."""
-    folder = tmp_path_factory.mktemp("template")
-    migrated(sqlite_urls(folder))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def postgres_pair(postgres: Server) -> Iterator[DatabaseUrls]:
-    """Both databases on the server, migrated once."""
-    with postgres_template(postgres) as urls:
-        yield urls
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def migrated_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseUrls]:
-    """Two databases at the newest schema: the test runs once on each kind."""
-    if request.param == "sqlite":
-        yield sqlite_copy(request.getfixturevalue("sqlite_files"), tmp_path)
-        return
-    server: Server = request.getfixturevalue("postgres")
-    with postgres_copy(server, request.getfixturevalue("postgres_pair")) as urls:
-        yield urls
 
 
 @pytest.fixture

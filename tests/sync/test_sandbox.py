@@ -67,9 +67,9 @@ class Journey:
 
 
 @pytest.fixture
-def journey(database_urls: DatabaseUrls, clock: SettableClock) -> Iterator[Journey]:
+def journey(migrated_urls: DatabaseUrls, clock: SettableClock) -> Iterator[Journey]:
     """A consent given over HTTP and a link to the first shop's property."""
-    data, keys = Store(database_urls.data), Store(database_urls.keyring)
+    data, keys = Store(migrated_urls.data), Store(migrated_urls.keyring)
     monotonic = Monotonic()
     keyring = Keyring(keys, kek(), RANDOM, monotonic)
     keyring.initialise(clock())
