@@ -3,6 +3,8 @@
 #   make demo                           the whole product on this machine, against the built-in sandbox Google
 #   make demo ARGS="--auto --exit"      the whole story, checked step by step
 #   make test                           style, types, layers, and the tests on SQLite and PostgreSQL
+#   make bench                          every number of docs/benchmarks.md, measured here and written there
+#   make prove                          the index through thousands of lives, against a naive model
 #
 # PYTHON=… chooses the interpreter, VENV=… the folder of the environment, TESTS=… the tests to run.
 
@@ -18,6 +20,7 @@ ARGS ?=
 TESTS ?= tests
 WORKERS ?= auto
 FLOOR = 95
+EXAMPLES ?= 2000
 
 # An interpreter that is found may still be an empty shim or too old, so each is asked.
 SUITABLE = import sys; sys.exit(sys.version_info < (3, 11))
@@ -30,7 +33,7 @@ ifneq ($(SOUND),yes)
 .PHONY: $(VENV)/made
 endif
 
-.PHONY: help demo test lint format types layers tests lock clean
+.PHONY: help demo test bench prove lint format types layers tests lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -83,6 +86,13 @@ test: lint types layers
 # The tests alone, without measuring them.
 tests: $(VENV)/installed-dev
 	@$(BIN)/pytest $(TESTS) -q -rs -n $(WORKERS)
+
+# ARGS="--size 1 --no-http" measures less; ARGS=--help says what there is. Peers that are not installed are skipped.
+bench: $(VENV)/installed-dev
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+prove: $(VENV)/installed-dev
+	@GA_SYNC_MACHINE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/index/test_machine.py -q --timeout 3600
 
 lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && echo "style: nothing to say"

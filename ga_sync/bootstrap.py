@@ -28,6 +28,7 @@ from ga_sync.analytics.client import AnalyticsClient
 from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache
 from ga_sync.settings import Settings, SettingsError
+from ga_sync.sync.budget import AdminBudget
 from ga_sync.sync.pipeline import Pipeline, Policy
 from jobs.registry import Registry
 from jobs.schedule import Retry
@@ -206,7 +207,10 @@ class Service:
             client_secret=Secret(settings.google_client_secret.get_secret_value()),
             monotonic=time.monotonic,
         )
-        self.google = AnalyticsClient(settings.google_admin_endpoint, settings.google_data_endpoint)
+        self.budget = AdminBudget(data, settings.admin_daily_budget, clock)
+        self.google = AnalyticsClient(
+            settings.google_admin_endpoint, settings.google_data_endpoint, before_call=self.budget.count
+        )
         undo.callback(self.google.close)
         self.consents = Consents(
             data,
@@ -283,6 +287,7 @@ class Service:
             self.google,
             self.tokens,
             policy,
+            self.budget,
             clock=self.clock,
             jitter=random.random,
             new_id=new_id,

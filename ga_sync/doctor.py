@@ -38,7 +38,7 @@ def examine(settings: Settings) -> list[Finding]:
 def _databases(settings: Settings) -> list[Finding]:
     try:
         stores = bootstrap.open_stores(settings)
-    except (ArgumentError, OSError) as error:
+    except (ArgumentError, ValueError, OSError) as error:
         return [
             Finding(
                 "error",

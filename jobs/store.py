@@ -59,8 +59,8 @@ def claim(
 ) -> Task | None:
     """Take one job of these kinds that is ready, for ``lease`` from ``now``; None where there is none.
 
-    The customer with the fewest jobs under lease goes first, then what has been ready longest. Of two workers that
-    ask at once each gets another job. A job whose holder vanished counts one failed attempt more.
+    The customer with the fewest jobs under lease goes first; then a job that nobody has claimed yet, for somebody waits
+    for its first result; then what has been ready longest. Of two workers that ask at once each gets another job. A job whose holder vanished counts one failed attempt more.
     """
     job_id = session.scalar(_fairest(kinds, now))
     if job_id is None:
@@ -159,6 +159,11 @@ def hold_lease(session: Session, name: str, owner: str, now: datetime, duration:
     return session.execute(taken).first() is not None
 
 
+def lease_owner(session: Session, name: str, now: datetime) -> str | None:
+    """Who holds a lease at ``now``, or None."""
+    return session.scalar(select(Lease.owner).where(Lease.name == name, Lease.until > now))
+
+
 def release_lease(session: Session, name: str, owner: str) -> None:
     """Give the lease back at once; nothing happens where another owner holds it."""
     session.execute(
@@ -188,7 +193,7 @@ def _fairest(kinds: Collection[str], now: datetime) -> Select[str]:
         select(Job.job_id)
         .outerjoin(busy, busy.c.customer_id == Job.customer_id)
         .where(Job.kind.in_(kinds), _ready_at() <= now)
-        .order_by(func.coalesce(busy.c.jobs, 0), _ready_at(), Job.job_id)
+        .order_by(func.coalesce(busy.c.jobs, 0), case((Job.epoch == 0, 0), else_=1), _ready_at(), Job.job_id)
         .limit(1)
         .with_for_update(of=Job, skip_locked=True)
     )

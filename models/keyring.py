@@ -19,6 +19,8 @@ from sqlalchemy.orm import Session
 from models import record
 from models.data_key import DataKey, Tombstone
 from models.errors import DataKeyGone, KekUnusable, KeyringExists, KeyringMissing, SealBroken
+from models.forget import Forget
+from models.forgets import LINK, Forgets
 from models.kek import KEY_BYTES, Kek, Random
 from models.meta import KEYRING_ID, KeyringFact
 from models.sealed import Place, Sealed
@@ -92,6 +94,7 @@ class Keyring:
         self._cache: dict[Owner, tuple[float, Sealer]] = {}
         self._lock = threading.Lock()
         self._destructions = 0
+        self.forgets = Forgets(store, _take_turns)
 
     def initialise(self, now: datetime) -> str:
         """Give the store its id and the system's own keys.
@@ -243,6 +246,8 @@ def _take_turns(session: Session) -> None:
 
 def _bury(session: Session, owner: Owner, customer_id: str, now: datetime) -> None:
     session.execute(delete(DataKey).where(DataKey.owner_kind == owner.kind, DataKey.owner_id == owner.id))
+    if owner.kind == LINK:
+        session.execute(delete(Forget).where(Forget.link_id == owner.id))
     if session.get(Tombstone, (owner.kind, owner.id)) is None:
         session.add(
             Tombstone(object_kind=owner.kind, object_id=owner.id, customer_id=customer_id, buried_at=now)

@@ -21,7 +21,12 @@ class LinkStatus(StrEnum):
 
 
 class Link(DataBase):
-    """A link. ``epoch`` fences writers: an older one may not commit. ``generation`` counts publications."""
+    """A link.
+
+    ``epoch`` fences writers: an older one may not commit. ``generation`` counts publications, the
+    newest of them ``generated_at``. ``forgotten`` says how
+    many of the keyring's forgets its days honour: fewer than there are, and they have to be applied anew.
+    """
 
     __tablename__ = "links"
 
@@ -43,8 +48,10 @@ class Link(DataBase):
     first_day: Mapped[date] = mapped_column(Date)
     epoch: Mapped[int] = mapped_column(Integer, default=1)
     generation: Mapped[int] = mapped_column(Integer, default=0)
+    generated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     as_of: Mapped[datetime | None] = mapped_column(UtcDateTime)
     segments_checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    forgotten: Mapped[int] = mapped_column(Integer, default=0)
     quota: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     purged_days: Mapped[int] = mapped_column(Integer, default=0)

@@ -1,9 +1,10 @@
 """The root command, and how errors become exit codes: 1 failed, 2 bad usage, 3 configuration, 4 not found."""
 
 import sys
+from collections.abc import Sequence
 
 import typer
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from ga_sync.accounts.errors import Invalid, NotFound, Refusal
 from ga_sync.cli import customers, logs, processes, system
@@ -47,7 +48,7 @@ _CODES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
     ((NotFound, GrantUnknown, UnknownSegment), NOT_FOUND),
     ((Invalid, InvalidFilter, InvalidWindow, UnboundedFilter, BadMappingError), USAGE),
     ((KeyringExists, SealBroken, Refusal, FilterIndexError, OauthError), FAILED),
-    ((SettingsError, ModelsError, OperationalError, ArgumentError, OSError), CONFIGURATION),
+    ((SettingsError, ModelsError, OperationalError, OSError), CONFIGURATION),
 )
 _EXPECTED = tuple(kind for kinds, _ in _CODES for kind in kinds)
 
@@ -64,16 +65,19 @@ def sentence_of(error: Exception) -> str:
             f"the database does not answer ({type(error.orig).__name__}): check GA_SYNC_DATABASE_URL and "
             "GA_SYNC_KEYRING_URL, and that it runs"
         )
-    if isinstance(error, ArgumentError):
-        return "GA_SYNC_DATABASE_URL or GA_SYNC_KEYRING_URL is not the address of a database"
     return str(error)
 
 
-def main() -> None:
-    """Run one command."""
-    logs.configure()
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run one command, of this process unless others are given; always ends in SystemExit with its exit code."""
     try:
-        app()
+        app(arguments)
     except _EXPECTED as error:
         err.print(visible(sentence_of(error)), markup=False, style="red")
         sys.exit(code_of(error))
+
+
+def main() -> None:
+    """Run the command of this process."""
+    logs.configure()
+    run()

@@ -1,5 +1,6 @@
 """Commands that stay: the server, the worker, the sandbox, the demonstration."""
 
+import logging
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ import uvicorn
 
 from ga_sync import bootstrap, settings
 from ga_sync import demo as demonstration
+from ga_sync.cli import logs
 from ga_sync.cli.console import err, plain
 from ga_sync.sandbox.generate import generate
 from ga_sync.sandbox.mapping import read_mapping
@@ -169,6 +171,10 @@ def _started(world: World, http_port: int, grpc_port: int, control_port: int) ->
         ) from None
 
 
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def demo(
     auto: Annotated[bool, typer.Option("--auto", help="Give the consent by itself.")] = False,
     exit_: Annotated[
@@ -177,5 +183,8 @@ def demo(
     port: Port = 8000,
 ) -> None:
     """Everything on this machine, with the sandbox Google."""
+    logs.configure(logging.WARNING)  # the story speaks for itself
+    signal.signal(signal.SIGTERM, _interrupt)  # what was started is stopped, what was written is deleted
+    signal.signal(signal.SIGINT, _interrupt)
     if not demonstration.run(auto=auto, to_the_end=exit_, port=port, tell=plain):
         raise typer.Exit(1)

@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from ga_sync.index.bitmaps import Bitmaps, Gap
 from ga_sync.index.codec import DayData
 from ga_sync.index.directory import Directory
 from ga_sync.index.ids import IdColumn, Positions, chained, column, hash_ids
 from ga_sync.index.recurring import Recurring, find_recurring
-from ga_sync.index.sets import span
+from ga_sync.index.sets import NOBODY, size_of
 
 MAX_FRESH = 8
 """So many replaced days are searched one by one before the directory is sorted anew."""
 FEW = 256
 """Up to so many pairs are compared one by one; more of them by arrays."""
-NOBODY = BitMap()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,18 +66,27 @@ class Layout:
         listed = self.directory.bounds.searchsorted(addresses, side="right") - 1
         ordinals = self.bases[listed] + addresses - self.directory.bounds[listed]
         held = self.bases[listed] >= 0
-        found = [(asked[held], ordinals[held]), *(self._find_fresh(number, hashes) for number in self.fresh)]
+        found = [(asked[held], ordinals[held])]
+        if self.fresh:
+            order = np.argsort(hashes)  # neighbours are looked up one after the other: kinder to the memory
+            found += [self._find_fresh(number, hashes[order], order) for number in self.fresh]
         return self._confirmed(
             ids, np.concatenate([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found])
         )
 
-    def _find_fresh(self, number: int, hashes: NDArray[np.uint64]) -> tuple[Positions, Positions]:
+    def _find_fresh(
+        self, number: int, ascending: NDArray[np.uint64], order: Positions
+    ) -> tuple[Positions, Positions]:
+        """Find them in one day; `order` says which of those asked each of the ascending hashes is."""
         held = self.blocks[number].hashes
-        first, last = held.searchsorted(hashes), held.searchsorted(hashes, side="right")
-        count = last - first
-        asked = np.repeat(np.arange(len(hashes), dtype=np.int64), count)
-        step = np.arange(len(asked), dtype=np.int64) - np.repeat(np.cumsum(count) - count, count)
-        return asked, self.bounds[number] + np.repeat(first, count) + step
+        if not len(held):
+            return order[:0], order[:0]
+        first = held.searchsorted(ascending)
+        there = held[np.minimum(first, len(held) - 1)] == ascending
+        first, order, ascending = first[there], order[there], ascending[there]
+        count = held.searchsorted(ascending, side="right") - first
+        step = np.arange(int(count.sum()), dtype=np.int64) - np.repeat(np.cumsum(count) - count, count)
+        return np.repeat(order, count), self.bounds[number] + np.repeat(first, count) + step
 
     def _confirmed(self, ids: IdColumn, asked: Positions, ordinals: Positions) -> tuple[Positions, Positions]:
         """Keep the pairs whose ids are the same, byte by byte: an equal hash proves nothing."""
@@ -153,7 +162,7 @@ class Ground:
     """
 
     layout: Layout
-    bitmaps: Mapping[str, BitMap]
+    bitmaps: Bitmaps
     recurring: Recurring
     key: bytes
     bits: int
@@ -171,18 +180,8 @@ class Ground:
         """Bytes of memory held, within a few percent."""
         layout, recurring = self.layout, self.recurring
         blocks = sum(block.ids.nbytes + block.hashes.nbytes for block in layout.blocks)
-        sets = sum(map(_size, self.bitmaps.values())) + _size(recurring.bitmap)
+        sets = self.bitmaps.nbytes + size_of(recurring.bitmap)
         return blocks + sets + layout.directory.nbytes + recurring.nbytes
-
-
-def _size(bitmap: BitMap) -> int:
-    facts = bitmap.get_statistics()
-    held = (
-        facts["n_bytes_array_containers"]
-        + facts["n_bytes_run_containers"]
-        + facts["n_bytes_bitset_containers"]
-    )
-    return int(held) + 32 * facts["n_containers"] + 128
 
 
 def assemble(days: Mapping[date, DayData], key: bytes, bits: int) -> Ground:
@@ -193,7 +192,7 @@ def assemble(days: Mapping[date, DayData], key: bytes, bits: int) -> Ground:
     for day, base in zip(order, layout.bounds.tolist(), strict=False):
         for segment, members in days[day].segments.items():
             shifted.setdefault(segment, []).append(members.shift(base))
-    bitmaps = {segment: _united(parts) for segment, parts in shifted.items()}
+    bitmaps = Bitmaps({segment: _united(parts) for segment, parts in shifted.items()})
     recurring = _recurring(layout, layout.directory.shared())
     return Ground(layout, bitmaps, recurring, key, bits)
 
@@ -217,8 +216,13 @@ def replace_day(ground: Ground, day: date, data: DayData | None) -> Ground:
     blocks = [*old.blocks[:first], *new_block, *old.blocks[last:]]
     days = [*old.days[:first], *([day] if new_block else []), *old.days[last:]]
     layout = lay_out(days, blocks, (old.directory, old.listed))
-    gap = _Gap(int(old.bounds[first]), int(old.bounds[last]), 0 if data is None else len(data.ids))
-    bitmaps = _patched(ground.bitmaps, gap, {} if data is None else data.segments)
+    gap = Gap(
+        int(old.bounds[first]),
+        int(old.bounds[last]),
+        0 if data is None else len(data.ids),
+        int(old.bounds[-1]),
+    )
+    bitmaps = ground.bitmaps.patched(gap, {} if data is None else data.segments)
     candidates = gap.moved(ground.recurring.ordinals.astype(np.int64))
     if data is not None:
         candidates = _distinct(np.concatenate([candidates, _also_elsewhere(layout, data)]))
@@ -237,27 +241,3 @@ def _also_elsewhere(layout: Layout, data: DayData) -> Positions:
     """Give every occurrence of the ids of a day that occur on other days too."""
     asked, ordinals = layout.find(data.ids, data.hashes)
     return ordinals[np.bincount(asked, minlength=len(data.ids))[asked] > 1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Gap:
-    """The ordinals `low` to `high` (not included) give way to `size` others."""
-
-    low: int
-    high: int
-    size: int
-
-    def moved(self, ordinals: Positions) -> Positions:
-        before, after = ordinals[ordinals < self.low], ordinals[ordinals >= self.high]
-        return np.concatenate([before, after + (self.low + self.size - self.high)])
-
-    def filled(self, bitmap: BitMap, members: BitMap, end: int) -> BitMap:
-        before, after = bitmap & span(0, self.low), bitmap & span(self.high, end)
-        return before.union(members.shift(self.low), after.shift(self.low + self.size - self.high))
-
-
-def _patched(bitmaps: Mapping[str, BitMap], gap: _Gap, segments: Mapping[str, BitMap]) -> dict[str, BitMap]:
-    end = max((bitmap.max() + 1 for bitmap in bitmaps.values()), default=0)
-    both = {*bitmaps, *segments}
-    filled = {name: gap.filled(bitmaps.get(name, NOBODY), segments.get(name, NOBODY), end) for name in both}
-    return {name: bitmap for name, bitmap in filled.items() if bitmap}

@@ -82,10 +82,14 @@ def _descend(
 
 def _hits(ground: Ground, window: Window, expression: Expression, low: int, high: int) -> BitMap:
     """Give the answer between two ordinals: whoever occurs once by its occurrence, whoever recurs by its slot."""
-    once = evaluate(expression, ground.leaf, span(low, high)) - window.occurrences
+    once = evaluate(expression, ground.leaf, span(low, high)) - ground.recurring.bitmap
+    few = window.few_between(low, high)
+    if few is not None:
+        if not len(few.canonical):
+            return once
+        slots = evaluate(expression, few.slots, span(0, len(few.canonical)))
+        return once | set_of(few.canonical[numbers(slots)])
     first, last = window.slots_between(low, high)
-    if first == last:
-        return once
     slots = evaluate(expression, window.slots, span(first, last))
     return once | set_of(window.canonical[numbers(slots)])
 

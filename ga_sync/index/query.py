@@ -20,6 +20,7 @@ from ga_sync.index.expression import Expression
 from ga_sync.index.ids import HASH_BITS
 from ga_sync.index.paging import Position
 from ga_sync.index.recurring import Window
+from ga_sync.index.slices import Slice, slice_of_index
 
 __all__ = ["LinkIndex", "Position", "SegmentStats"]
 
@@ -251,6 +252,10 @@ class LinkIndex:
         for asked, ordinal in sorted(zip(found.asked.tolist(), found.ordinals.tolist(), strict=True)):
             days[asked].append(self._day(ordinal))
         return [tuple(held) for held in days]
+
+    def slice_by_hash(self, after: int | None, limit: int) -> Slice:
+        """Give about `limit` recordings with their segments, behind a hash: see `slices`."""
+        return slice_of_index(self._ground, after, limit)
 
     def days_of(self, segment_id: str, recording_id: str) -> list[date]:
         """Give the days that say so: those on which the recording is in the segment, ascending."""

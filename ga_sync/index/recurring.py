@@ -6,6 +6,7 @@ that a range of ordinals holds a range of slots.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from ga_sync.index.sets import numbers, set_of, span
 
 NEVER = np.uint32(0xFFFFFFFF)
 """The next occurrence of a recording that has none."""
+FEW = 1024
+"""Up to so many occurrences are followed one by one; more of them by slots, which are kept."""
 
 
 class Recurring:
@@ -25,23 +28,27 @@ class Recurring:
         ordinals: The occurrences, ascending; uint32.
         recording: A number for the recording of each, from 0; int64.
         later: The ordinal of its next occurrence, or `NEVER`; uint32.
+        before: Where its occurrence before stands in these arrays, or -1; int32.
         bitmap: The occurrences as a set.
         recordings: How many recordings recur.
     """
 
-    __slots__ = ("bitmap", "later", "ordinals", "recording", "recordings")
+    __slots__ = ("before", "bitmap", "later", "ordinals", "recording", "recordings")
 
-    def __init__(self, ordinals: Numbers, recording: Positions, later: Numbers) -> None:
+    def __init__(
+        self, ordinals: Numbers, recording: Positions, later: Numbers, before: NDArray[np.int32]
+    ) -> None:
         self.ordinals = ordinals
         self.recording = recording
         self.later = later
+        self.before = before
         self.bitmap = set_of(ordinals)
         self.recordings = int(recording.max()) + 1 if len(recording) else 0
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory held, the bitmap apart."""
-        return self.ordinals.nbytes + self.recording.nbytes + self.later.nbytes
+        return self.ordinals.nbytes + self.recording.nbytes + self.later.nbytes + self.before.nbytes
 
 
 def find_recurring(ordinals: Positions, ids: IdColumn, hashes: NDArray[np.uint64]) -> Recurring:
@@ -77,48 +84,112 @@ def _recurring(ordinals: Numbers, number: Positions) -> Recurring:
         np.append(np.zeros(min(1, len(number)), np.bool_), number[1:] != number[:-1]), dtype=np.int64
     )
     order = np.argsort(ordinals)
-    return Recurring(ordinals[order], dense[order], later[order].astype(np.uint32))
+    stands = np.empty(len(order), np.int32)
+    stands[order] = np.arange(len(order), dtype=np.int32)
+    before = np.append(np.full(min(1, len(order)), -1, np.int32), stands[:-1])
+    before[1:][dense[1:] != dense[:-1]] = -1
+    return Recurring(ordinals[order], dense[order], later[order].astype(np.uint32), before[order])
 
 
 class Window:
     """The recurring recordings as seen from the ordinals `low` to `high` (not included), where a window of days lies.
 
+    Everything is worked out when it is first asked for, and kept: two threads at once do the same and get the same.
+
     Attributes:
         low: First ordinal.
         high: One past the last.
-        canonical: The newest occurrence in the window of each recurring recording, ascending: slot → ordinal; uint32.
-        occurrences: Every occurrence of a recurring recording in the window.
     """
 
     def __init__(self, recurring: Recurring, low: int, high: int, leaf: Callable[[str], BitMap]) -> None:
-        inside = slice(*recurring.ordinals.searchsorted(np.array([low, high], np.uint32)))
-        newest = recurring.later[inside] >= np.uint32(high)
         self.low, self.high = low, high
-        self._ordinals = recurring.ordinals[inside]
-        self.canonical = self._ordinals[newest]
-        slot_of = np.empty(recurring.recordings, np.int64)
-        slot_of[recurring.recording[inside][newest]] = np.arange(len(self.canonical))
-        self._slots = slot_of[recurring.recording[inside]]
-        self.occurrences = recurring.bitmap & span(low, high)
-        self.all_slots = span(0, len(self.canonical))
-        self._leaf = leaf
+        self._recurring, self._leaf = recurring, leaf
         self._members: dict[str, BitMap] = {}
+
+    @cached_property
+    def _inside(self) -> slice:
+        return slice(*self._recurring.ordinals.searchsorted(np.array([self.low, self.high], np.uint32)))
+
+    @cached_property
+    def _newest(self) -> NDArray[np.bool_]:
+        """Say of each occurrence in the window whether it is its recording's newest there."""
+        newest: NDArray[np.bool_] = self._recurring.later[self._inside] >= np.uint32(self.high)
+        return newest
+
+    @cached_property
+    def canonical(self) -> Numbers:
+        """The newest occurrence in the window of each recurring recording, ascending: slot → ordinal; uint32."""
+        return self._recurring.ordinals[self._inside][self._newest]
+
+    @cached_property
+    def _slots(self) -> Positions:
+        recording = self._recurring.recording[self._inside]
+        slot_of = np.empty(self._recurring.recordings, np.int64)
+        slot_of[recording[self._newest]] = np.arange(len(self.canonical))
+        return slot_of[recording]
+
+    @cached_property
+    def occurrences(self) -> BitMap:
+        """Every occurrence of a recurring recording in the window."""
+        return self._recurring.bitmap & span(self.low, self.high)
+
+    @cached_property
+    def all_slots(self) -> BitMap:
+        """Every slot."""
+        return span(0, len(self.canonical))
 
     def slots(self, segment_id: str) -> BitMap:
         """Give the slots of the recurring recordings that are in the segment on any day of the window."""
         held = self._members.get(segment_id)
         if held is None:
-            # worked out on first use and then kept: two threads at once do the same work and get the same
             held = self._members.setdefault(segment_id, self._work_out(segment_id))
         return held
 
     def _work_out(self, segment_id: str) -> BitMap:
         held_on = numbers(self._leaf(segment_id) & self.occurrences)
         held = np.zeros(len(self.canonical), np.bool_)
-        held[self._slots[self._ordinals.searchsorted(held_on)]] = True
+        held[self._slots[self._recurring.ordinals[self._inside].searchsorted(held_on)]] = True
         return set_of(np.flatnonzero(held))
 
     def slots_between(self, low: int, high: int) -> tuple[int, int]:
         """Give the range of slots whose newest occurrence lies in a range of ordinals."""
         first, last = self.canonical.searchsorted(np.array([low, high], np.uint32))
         return int(first), int(last)
+
+    def few_between(self, low: int, high: int) -> "Few | None":
+        """Give the recurring recordings of a range of ordinals if they are few, else None: then take their slots."""
+        first, last = self._recurring.ordinals.searchsorted(np.array([low, high], np.uint32)).tolist()
+        if last - first > FEW:
+            return None
+        return Few(self._recurring, slice(first, last), self.low, self.high, self._leaf)
+
+
+class Few:
+    """A few recurring recordings, each followed through its occurrences in a window; slots count from 0 here.
+
+    Attributes:
+        canonical: The newest occurrence in the window of each, ascending: slot → ordinal; uint32.
+    """
+
+    def __init__(
+        self, recurring: Recurring, among: slice, low: int, high: int, leaf: Callable[[str], BitMap]
+    ) -> None:
+        newest = np.flatnonzero(recurring.later[among] >= np.uint32(high)) + among.start
+        self.canonical = recurring.ordinals[newest]
+        self._leaf = leaf
+        slots, spots = [np.arange(len(newest))], [newest]
+        while len(spots[-1]):
+            before = recurring.before[spots[-1]]
+            stays = before >= 0
+            stays[stays] = recurring.ordinals[before[stays]] >= np.uint32(low)
+            slots.append(slots[-1][stays])
+            spots.append(before[stays].astype(np.int64))
+        ordinals = recurring.ordinals[np.concatenate(spots)]
+        order = np.argsort(ordinals)
+        self._ordinals, self._slots = ordinals[order], np.concatenate(slots)[order]
+        self._occurrences = set_of(self._ordinals)
+
+    def slots(self, segment_id: str) -> BitMap:
+        """Give the slots of those that are in the segment on any day of the window."""
+        held_on = numbers(self._leaf(segment_id) & self._occurrences)
+        return BitMap(self._slots[self._ordinals.searchsorted(held_on)].tolist())

@@ -25,7 +25,8 @@ class AdminBudget:
     def __init__(self, data: Store, limit: int, clock: Callable[[], datetime]) -> None:
         """``limit`` is how many calls a day all processes of ``data`` make together."""
         self._data, self._limit, self._clock = data, limit, clock
-        self._links, self._counted_at = 0, datetime.min
+        self._links = 0
+        self._counted_at: datetime | None = None
 
     def count(self, method: str) -> None:
         """Count a call that is about to be made; reports are another quota's.
@@ -51,8 +52,8 @@ class AdminBudget:
 
     def interval(self) -> timedelta:
         """How often each link's audiences may be read; links are counted every ten minutes."""
-        now = self._clock().replace(tzinfo=None)
-        if not timedelta(0) <= now - self._counted_at < _COUNTED_ANEW:
+        now = self._clock()
+        if self._counted_at is None or not timedelta(0) <= now - self._counted_at < _COUNTED_ANEW:
             with self._data.reading() as session:
                 self._links, self._counted_at = shared_store.links_at_work(session), now
         return listing_interval(self._links, for_turns(self._limit))

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from statistics import median
 
 STATES = ("complete", "provisional", "suspect", "incomplete", "missing")
@@ -48,6 +48,7 @@ class Held:
         recordings: distinct recording ids.
         memberships: how many times a recording is in a segment: what "fuller" means.
         seen: how many ids Google knew that day in any audience or none; None before the sealing reading.
+        began_at: before the first page was asked for; None where that does not matter.
     """
 
     state: str
@@ -55,6 +56,7 @@ class Held:
     recordings: int
     memberships: int
     seen: int | None
+    began_at: datetime | None = None
 
     @property
     def readable(self) -> bool:

@@ -2,6 +2,7 @@
 
 SyncError
 ├── LinkGone     the link was removed, paused or fenced while we worked: stop, keep nothing
+├── Busy         another link of the same property is being read: come back in a moment
 └── Parked       a quota leaves no room for us: come back later
 """
 
@@ -16,6 +17,10 @@ class SyncError(Exception):
 
 class LinkGone(SyncError):
     """Whoever removed or paused the link was first; nothing may be committed any more."""
+
+
+class Busy(SyncError):
+    """A property is read by one run at a time, whoever's links point to it."""
 
 
 class Parked(SyncError):

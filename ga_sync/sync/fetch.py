@@ -8,6 +8,7 @@ from google.analytics import data_v1beta as data
 
 from ga_sync.analytics import requests
 from ga_sync.analytics.answers import ReportPage, next_offset
+from ga_sync.analytics.errors import GoogleUnavailable, MalformedAnswer
 from ga_sync.analytics.reading import DayReading, combine, read_day
 from ga_sync.sync.calls import Calls
 from ga_sync.sync.completeness import Signs, is_good, judge
@@ -74,7 +75,7 @@ class DayFetcher:
         """Google picks its tables per request, so smaller ones may come whole: the better of the two readings."""
         try:
             return better(coarse, self._one_by_one(day, names))
-        except Parked:
+        except (Parked, GoogleUnavailable, MalformedAnswer):
             return coarse
 
     def _one_by_one(self, day: date, names: Sequence[str]) -> DayReading:

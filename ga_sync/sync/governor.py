@@ -66,7 +66,7 @@ class Governor:
     def has_room_for(self, requests: int) -> bool:
         """Whether so many more reports about audiences, at their dearest, stay within our share."""
         state = self._state(self._clock())
-        spent = {kind: DEAREST_PAGE * requests for kind in _TOKENS} | {Kind.THRESHOLDED: requests}
+        spent = dict.fromkeys(_TOKENS, DEAREST_PAGE * requests) | {Kind.THRESHOLDED: requests}
         later = {
             kind: QuotaStatus(None, one.remaining - spent.get(kind, 0))
             for kind, one in state.kinds.items()

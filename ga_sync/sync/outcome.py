@@ -9,6 +9,7 @@ from ga_sync.sync.errors import Parked
 from models.run import RunStatus
 from oauth.errors import GrantError, OauthError, OurFault
 
+GRANT_DEAD = "grant_dead"
 SLOW_RETRY = timedelta(hours=24)
 _OUR_QUOTAS = {Kind.ADMIN_PER_DAY, Kind.ADMIN_PER_MINUTE}
 
@@ -34,16 +35,18 @@ class Outcome:
     alarm: bool = False
 
 
-def settle(error: Exception | None, days_read: int, now: datetime, interval: timedelta) -> Outcome:
-    """Decide the end of a run that read ``days_read`` days and was stopped by ``error`` (None: it read all)."""
-    regular = now + interval
+def settle(error: Exception | None, days_read: int, now: datetime, regular: datetime) -> Outcome:
+    """Decide the end of a run that read ``days_read`` days and was stopped by ``error`` (None: it read all).
+
+    ``regular`` is the link's next turn by its own grid.
+    """
     if error is None:
         return Outcome(RunStatus.SUCCEEDED, None, None, regular)
     if isinstance(error, Parked):
         ours = error.kind in _OUR_QUOTAS
         return Outcome(RunStatus.PARTIAL, f"quota_{error.kind.value}", error.until, error.until, alarm=ours)
     if isinstance(error, GrantError):
-        return Outcome(RunStatus.FAILED, "grant_dead", None, now + SLOW_RETRY)
+        return Outcome(RunStatus.FAILED, GRANT_DEAD, None, now + SLOW_RETRY)
     if isinstance(error, OurFault):
         return Outcome(RunStatus.FAILED, "client_refused", regular, regular, alarm=True)
     if isinstance(error, OauthError):

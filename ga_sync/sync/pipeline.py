@@ -6,40 +6,42 @@ generation. A run that is killed goes on, under a new lease, with the days it ha
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import Event
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from ga_sync.analytics.client import Google
 from ga_sync.analytics.errors import AnalyticsError
-from ga_sync.analytics.quota import limits_for
-from ga_sync.index.day import DayData
-from ga_sync.index.errors import DamagedDay
-from ga_sync.index.store import mark_damaged
-from ga_sync.sync import segments, stage, store
+from ga_sync.analytics.quota import Kind, limits_for
+from ga_sync.sync import shared_store, store, turns
+from ga_sync.sync.announce import Announcer, Silence
+from ga_sync.sync.breaker import Breaker
+from ga_sync.sync.budget import AdminBudget
 from ga_sync.sync.calls import Calls, Rim
-from ga_sync.sync.errors import LinkGone, Parked
-from ga_sync.sync.fetch import DayFetcher, Fetched
-from ga_sync.sync.listing import list_property
+from ga_sync.sync.days import DayReader
+from ga_sync.sync.due import facts_due, listing_due
+from ga_sync.sync.errors import Busy, LinkGone, Parked
+from ga_sync.sync.governor import Governor
+from ga_sync.sync.listing import Lister, held_listing
 from ga_sync.sync.opening import open_work
 from ga_sync.sync.outcome import Outcome, settle
 from ga_sync.sync.publish import Publisher
 from ga_sync.sync.quota import recall
-from ga_sync.sync.window import local_day, to_read, wanted
-from ga_sync.sync.work import Work
+from ga_sync.sync.work import Listing, Work
 from jobs import registry
 from jobs import store as jobs_store
 from jobs.errors import LostLease
 from jobs.registry import Again, Done, Task
-from models.errors import DataKeyGone, KeyringError, SealBroken
+from jobs.schedule import next_due
+from models.errors import DataKeyGone, KeyringError
 from models.keyring import Keyring
 from models.session import Store
 from oauth.errors import OauthError
 from oauth.tokens import Tokens
 
+_ADMIN = frozenset({Kind.ADMIN_PER_DAY, Kind.ADMIN_PER_MINUTE})
 log = structlog.get_logger()
 
 
@@ -62,11 +64,13 @@ class Pipeline:
         google: Google,
         tokens: Tokens,
         policy: Policy,
+        budget: AdminBudget,
         *,
         clock: Callable[[], datetime],
         jitter: Callable[[], float],
         new_id: Callable[[], str],
         wait: Callable[[Event, float], object] = Event.wait,
+        announcer: Announcer | None = None,
     ) -> None:
         """Run links of ``data``.
 
@@ -76,15 +80,21 @@ class Pipeline:
             google: the Analytics APIs.
             tokens: access tokens of grants.
             policy: settings that runs go by.
+            budget: of the Admin API, which all processes share.
             clock: the current time, aware.
             jitter: draws from [0, 1) to spread retries.
             new_id: makes ids that no two callers get.
             wait: waits until the event is set or these seconds have passed.
+            announcer: told of what the console may want to know; nobody is by default.
         """
         self._data, self._keyring, self._google, self._tokens = data, keyring, google, tokens
-        self._policy, self._clock, self._jitter, self._new_id = policy, clock, jitter, new_id
-        self._wait = wait
-        self._publisher = Publisher(data, clock, new_id)
+        self._policy, self._budget, self._clock = policy, budget, clock
+        self._jitter, self._new_id, self._wait = jitter, new_id, wait
+        announcer = announcer or Silence()
+        self._lister = Lister()
+        self._days = DayReader(data, policy.backfill_days, clock, new_id)
+        self._breaker = Breaker(data, clock, announcer)
+        self._publisher = Publisher(data, clock, new_id, self._breaker, announcer)
 
     def __call__(self, task: Task, held: registry.Held) -> Again | Done:
         """Run one link once; the run ends, unless the lease or the link is lost or the worker drains.
@@ -94,9 +104,11 @@ class Pipeline:
         """
         try:
             work = self._begin(task, held)
-            outcome = None if work is None else self._guarded(work)
+            outcome = None if work is None else self._in_turn(work)
         except (LinkGone, DataKeyGone):
             return Done()
+        except Busy:
+            return Again(self._clock() + turns.WAIT * (1 + self._jitter()))
         if work is None:
             return Done()
         return Again(self._clock() if outcome is None else outcome.next_due)
@@ -108,8 +120,22 @@ class Pipeline:
             now = self._clock()
             work = open_work(session, self._keyring, task, held, now=now, new_id=self._new_id)
             if work is not None:
-                self._plan(session, work, work.link.time_zone)
+                self._days.plan(session, work, work.link.time_zone)
             return work
+
+    def _in_turn(self, work: Work) -> Outcome | None:
+        """The run, and its turn at the property given back."""
+        try:
+            return self._guarded(work)
+        finally:
+            self._give_back(work)
+
+    def _give_back(self, work: Work) -> None:
+        try:
+            with self._data.transaction() as session:
+                turns.release(session, work.property_ref, work.link.link_id)
+        except SQLAlchemyError as error:
+            log.warning("turn_not_given_back", link_id=work.link.link_id, error=type(error).__name__)
 
     def _guarded(self, work: Work) -> Outcome | None:
         try:
@@ -125,21 +151,24 @@ class Pipeline:
         error: Exception | None = None
         calls = self._calls(work)
         try:
+            if work.left and not work.wanted:
+                calls.governor.check()  # while nothing may be read, nothing need be listed
             self._list(work, calls)
-            if not self._read_days(work, calls):
+            if not self._days.read(work, calls):
                 return None
         except (Parked, AnalyticsError, OauthError) as stopped:
             error = stopped
         return self._end(work, calls, error)
 
     def _end(self, work: Work, calls: Calls, error: Exception | None) -> Outcome:
-        outcome = settle(error, len(work.done), self._clock(), self._policy.interval)
-        if outcome.alarm:
-            log.error(
-                "sync_needs_operator", link_id=work.link.link_id, run_id=work.run_id, error=outcome.error
-            )
+        link_id, now = work.link.link_id, self._clock()
+        outcome = settle(error, len(work.done), now, next_due(now, link_id, self._policy.interval))
         self._publisher.publish(work, calls, outcome)
-        log.info("sync_ended", link_id=work.link.link_id, run_id=work.run_id, status=outcome.status.value)
+        if outcome.broken is not None:
+            self._breaker.look(outcome.broken)
+        if outcome.alarm:
+            self._breaker.alarm(outcome.error or "", link_id=link_id, run_id=work.run_id)
+        log.info("sync_ended", link_id=link_id, run_id=work.run_id, status=outcome.status.value)
         return outcome
 
     def _calls(self, work: Work) -> Calls:
@@ -152,89 +181,60 @@ class Pipeline:
         def pause(seconds: float) -> None:
             self._wait(work.held.stopping, seconds)
 
-        rim = Rim(token, pause, self._jitter, self._clock)
+        return Calls(self._google, Rim(token, pause, self._jitter, self._clock), self._governor(work))
+
+    def _governor(self, work: Work) -> Governor:
+        link_id = work.link.link_id
         with self._data.reading() as session:
-            quota = recall(store.property_quota(session, work.link.link_id), self._clock())
-        return Calls(self._google, rim, limits_for(work.link.service_level), self._policy.quota_share, quota)
+            memory = recall(shared_store.property_quota(session, link_id), self._clock())
+
+        def save(memory: dict[str, object]) -> None:
+            with self._data.transaction() as session:
+                shared_store.keep_quota(session, link_id, memory)
+
+        limits = limits_for(work.link.service_level)
+        return Governor(
+            memory, limits, self._policy.quota_share, clock=self._clock, jitter=self._jitter, save=save
+        )
 
     def _check(self, work: Work) -> None:
         if work.held.lost.is_set():
             raise LostLease("the lease of this run was lost")
         with self._data.reading() as session:
             store.require_live(session, work.link.link_id, work.link.customer_id, work.link.epoch)
+        now = self._clock()
+        if work.turn_until is not None and now >= work.turn_until:
+            work.turn_until = self._turn_kept(work, now)
+
+    def _turn_kept(self, work: Work, now: datetime) -> datetime:
+        try:
+            with self._data.transaction() as session:
+                return turns.take(session, work.property_ref, work.link.link_id, now)
+        except Busy as error:
+            raise LostLease("this run stood still so long that another one reads the property") from error
 
     def _list(self, work: Work, calls: Calls) -> None:
-        work.listing = list_property(work, calls, self._clock())
-        with self._data.transaction() as session:
-            jobs_store.fence(session, work.task)
-            self._plan(session, work, work.listing.time_zone)
+        work.listing = self._listing(work, calls)
+        if work.listing.at is not None:
+            with self._data.transaction() as session:
+                jobs_store.fence(session, work.task)
+                self._days.plan(session, work, work.listing.time_zone)
 
-    def _plan(self, session: Session, work: Work, time_zone: str) -> None:
-        """What is left to read, by the days of this zone; a day staged in another one is read anew."""
-        today = local_day(self._clock(), time_zone)
-        days = wanted(today, work.link.first_day, work.link.retention_days)
-        states = {day: held.state if held.readable else "missing" for day, held in work.days.items()}
-        work.done = {day: zone for day, zone in work.done.items() if zone == time_zone}
-        work.left = [day for day in to_read(days, states, self._policy.backfill_days) if day not in work.done]
-        store.set_left(session, work.run_id, read=len(work.done), left=len(work.left))
-
-    def _read_days(self, work: Work, calls: Calls) -> bool:
-        """Read what is left, newest first; False when the worker drains."""
-        assert work.listing is not None
-        time_zone = work.listing.time_zone
-        fetcher = DayFetcher(calls, work.link.property, work.link.parameter_name, self._clock)
-        for day in list(work.left):
-            if work.held.stopping.is_set():
-                return False
-            asked = segments.asked_for(work.listing.segments.values(), day, time_zone)
-            self._stage(work, fetcher.fetch(day, time_zone, asked), calls)
-        return True
-
-    def _stage(self, work: Work, fetched: Fetched, calls: Calls) -> None:
-        """Build, judge and stage one day; whether it takes the held one's place is decided at the end of the run."""
-        assert work.listing is not None
-        held = work.days.get(fetched.day)
-        data = stage.build(fetched, work.sealer)
-        absent = [known.segment_id for known in work.listing.segments.values() if known.misses]
-        if held is not None and absent:
-            data = self._carried_over(work, fetched.day, data, absent)
-        self._commit_day(work, stage.judge_day(fetched, data, held, work.listing.changed_on), calls)
-
-    def _carried_over(self, work: Work, day: date, data: DayData, absent: list[str]) -> DayData:
-        with self._data.reading() as session:
-            row = store.published_day(session, work.link.link_id, work.link.customer_id, day)
-        if row is None:
-            return data
+    def _listing(self, work: Work, calls: Calls) -> Listing:
+        """What Google lists, where that is due and paid for; else what is held."""
+        now = self._clock()
+        if not (work.wanted or self._is_due(work, now)):
+            return held_listing(work)
+        facts = work.wanted or facts_due(work.checked_at, now, work.link.link_id)
         try:
-            return stage.carried_over(data, stage.unseal(row, work.sealer), absent, work.sealer)
-        except (SealBroken, DamagedDay):
-            log.exception("day_damaged", link_id=work.link.link_id, day=day.isoformat())
-            self._quarantine(work, row.reading_id)
-            return data
+            return self._lister.list(work, calls, now, facts=facts)
+        except Parked as parked:
+            if work.checked_at is None or parked.kind not in _ADMIN:
+                raise
+            log.warning("listing_put_off", link_id=work.link.link_id, quota=parked.kind.value)
+            return held_listing(work)
 
-    def _quarantine(self, work: Work, reading_id: str) -> None:
-        """A held reading that does not open keeps no other from its place."""
-        with self._data.transaction() as session:
-            jobs_store.fence(session, work.task)
-            mark_damaged(session, reading_id, work.link.customer_id)
-
-    def _commit_day(self, work: Work, judged: stage.Judged, calls: Calls) -> None:
-        link, fetched = work.link, judged.fetched
-        names = {
-            "reading_id": self._new_id(),
-            "link_id": link.link_id,
-            "customer_id": link.customer_id,
-            "run_id": work.run_id,
-        }
-        reading = stage.seal(judged, names, work.sealer)
-        cost = calls.take_cost()
-        with self._data.transaction() as session:
-            jobs_store.fence(session, work.task)
-            store.locked_link(session, link.link_id, link.customer_id, link.epoch)
-            store.unstage(session, work.run_id, fetched.day)
-            session.add(reading)
-            store.progress(
-                session, work.run_id, days=1, requests=cost.requests, rows=cost.rows, tokens=cost.tokens
-            )
-        work.done[fetched.day] = fetched.time_zone
-        work.left.remove(fetched.day)
+    def _is_due(self, work: Work, now: datetime) -> bool:
+        if work.checked_at is None:
+            return True
+        return listing_due(work.checked_at, now, self._budget.interval()) and self._budget.carries_turns()

@@ -1,4 +1,4 @@
-"""A property's quotas between runs: remembered with its links as Google last told them, and what we did ourselves (pure)."""
+"""A property's quotas between runs: remembered with its links, as Google last told them and as we spent them (pure)."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -40,6 +40,11 @@ def is_built_in(audience: Audience, property_created: datetime | None) -> bool:
     return audience.display_name in BUILT_IN_NAMES or born_with_property
 
 
+def needs_birth(audience: Audience) -> bool:
+    """Only the property's own time of creation can tell whether this one is built-in."""
+    return not audience.has_clauses and audience.display_name not in BUILT_IN_NAMES
+
+
 def custom(audiences: Iterable[Audience], property_created: datetime | None) -> list[Audience]:
     """What the customer made; built-ins are discarded here, before anything is stored or logged."""
     return [audience for audience in audiences if not is_built_in(audience, property_created)]

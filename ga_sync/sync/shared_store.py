@@ -61,7 +61,7 @@ def keep_quota(session: Session, link_id: str, quota: dict[str, Any]) -> None:
 def broken_lately(session: Session, reason: str, since: datetime) -> Sequence[tuple[str, str]]:
     """(link, grant) of the links that are broken for a reason and had a run that ended so since."""
     failed = select(Run.run_id).where(
-        Run.link_id == Link.link_id, Run.queued_at >= since, Run.error == reason
+        Run.link_id == Link.link_id, Run.finished_at >= since, Run.error == reason
     )
     rows = session.execute(
         select(Link.link_id, Link.grant_id).where(

@@ -24,7 +24,14 @@ class Judged:
 
 def held_of(reading: Reading) -> Held:
     """A stored reading's own account."""
-    return Held(reading.state, tuple(reading.reasons), reading.recordings, reading.memberships, reading.seen)
+    return Held(
+        reading.state,
+        tuple(reading.reasons),
+        reading.recordings,
+        reading.memberships,
+        reading.seen,
+        reading.began_at,
+    )
 
 
 def build(fetched: Fetched, sealer: Sealer) -> DayData:
@@ -43,6 +50,21 @@ def carried_over(new: DayData, held: DayData, absent: Iterable[str], sealer: Sea
         return new
     kept = members_of(held)
     return build_day(members_of(new) | {segment: kept[segment] for segment in missing}, sealer.key(LOOKUP))
+
+
+def wants_finer(held: Held | None, *, young: bool) -> bool:
+    """Whether a day folded into "(other)" is read once more, finer: when that first strikes, and at its sealing."""
+    if held is None or not {"other_row", "other_value"} & set(held.reasons):
+        return True
+    return not young and "young" in held.reasons
+
+
+def difference(before: DayData, now: DayData) -> tuple[int, int]:
+    """How many memberships came, and how many went."""
+    old, new = members_of(before), members_of(now)
+    gained = sum(len(set(new[one]) - set(old.get(one, ()))) for one in new)
+    lost = sum(len(set(old[one]) - set(new.get(one, ()))) for one in old)
+    return gained, lost
 
 
 def members_of(data: DayData) -> dict[str, list[str]]:

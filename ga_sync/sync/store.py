@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, undefer
@@ -246,13 +245,6 @@ def published_day(session: Session, link_id: str, customer_id: str, day: date) -
         .where(Day.link_id == link_id, Day.customer_id == customer_id, Day.day == day)
         .options(undefer(Reading.value))
     ).first()
-
-
-def property_quota(session: Session, link_id: str) -> dict[str, Any] | None:
-    """The newest quotas that any link of the same property was told; they are the property's, whoever asked."""
-    reference = select(Link.property_ref).where(Link.link_id == link_id).scalar_subquery()
-    kept = session.scalars(select(Link.quota).where(Link.property_ref == reference))
-    return max((quota for quota in kept if quota), key=lambda quota: str(quota["at"]), default=None)
 
 
 def rename_property(held: Link, sealer: Sealer, display_name: str) -> None:

@@ -8,6 +8,7 @@ from litestar import Litestar
 from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.types import Message, Scope
 
@@ -126,7 +127,7 @@ def create_app(services: Services) -> Litestar:
         middleware=[metrics.middleware],
         before_send=[_marked(services)],
         template_config=templates(),
-        openapi_config=OpenAPIConfig(title="ga-sync", version="1", path="/openapi", render_plugins=[]),
+        openapi_config=OpenAPIConfig(title="ga-sync", version="1", path="/openapi", render_plugins=[JsonRenderPlugin()]),
         logging_config=None,
         signature_types=[Services, Listing],
     )

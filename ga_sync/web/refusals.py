@@ -1,19 +1,19 @@
 """Our errors as pages: what happened and what to do, for people. The doors of version 1 answer in JSON instead.
 
 PageRefusal
-├── NoPass        this browser did not give the consent that the page belongs to
-├── Forged        the form did not come from our own page
-└── NotSignedIn   no session, or it has ended
+├── NoPass    this browser did not give the consent that the page belongs to
+└── Forged    the form did not come from our own page
 """
 
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import structlog
 from litestar import Response
 from litestar.response import Redirect, Template
 from sqlalchemy.exc import DBAPIError
 
-from ga_sync.accounts.errors import Refusal, Unavailable
+from ga_sync.accounts.errors import InvitationGone, NotSignedIn, Refusal, SlowDown, Unavailable
 from ga_sync.index.errors import FilterIndexError
 from ga_sync.web.errors import STATUS, TITLES, AnyRequest
 from models.errors import KeyringError
@@ -50,13 +50,6 @@ class Forged(PageRefusal):
         super().__init__("Nothing was changed. Go back, reload the page and try again.")
 
 
-class NotSignedIn(PageRefusal):
-    """No session, or it has ended; the browser is sent to the sign-in page and comes back."""
-
-    status: ClassVar[int] = 401
-    title: ClassVar[str] = "Please sign in"
-
-
 def page(title: str, sentences: list[str], status: int, headers: dict[str, str] | None = None) -> Template:
     """A page of words."""
     context = {"title": title, "sentences": sentences}
@@ -65,15 +58,22 @@ def page(title: str, sentences: list[str], status: int, headers: dict[str, str] 
 
 def on_page_refusal(_request: AnyRequest, error: PageRefusal) -> Page:
     """The page is not for this browser."""
-    if isinstance(error, NotSignedIn):
-        return Redirect("/console/login", status_code=303)
     return page(error.title, [str(error)], error.status)
+
+
+def on_not_signed_in(request: AnyRequest, _error: NotSignedIn) -> Page:
+    """Off to sign in, and back to where the person wanted to go."""
+    wanted = request.scope["path"] if request.method == "GET" else "/console"
+    if request.method == "GET" and request.scope["query_string"]:
+        wanted += "?" + request.scope["query_string"].decode("latin-1")
+    return Redirect(f"/console/login?{urlencode({'next': wanted})}", status_code=303)
 
 
 def on_refusal(_request: AnyRequest, error: Refusal) -> Page:
     """What a person asked for is refused."""
-    headers = {"retry-after": str(error.retry_after)} if isinstance(error, Unavailable) else None
-    return page(TITLES[error.slug], [_sentence(str(error))], STATUS[error.slug], headers)
+    headers = {"retry-after": str(error.retry_after)} if isinstance(error, Unavailable | SlowDown) else None
+    title = "This address does not work" if isinstance(error, InvitationGone) else TITLES[error.slug]
+    return page(title, [_sentence(str(error))], STATUS[error.slug], headers)
 
 
 def on_filter(_request: AnyRequest, error: FilterIndexError) -> Page:
@@ -104,6 +104,7 @@ def _sentence(text: str) -> str:
 
 PAGE_HANDLERS: dict[type[Exception] | int, Any] = {
     PageRefusal: on_page_refusal,
+    NotSignedIn: on_not_signed_in,
     Refusal: on_refusal,
     FilterIndexError: on_filter,
     DBAPIError: on_database,

@@ -8,6 +8,8 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
 from ga_sync.web import assets
+from ga_sync.web.admin import access, fleet, permissions
+from ga_sync.web.console import coverage, entry, workbench
 from ga_sync.web.customer import choosing, progress
 from ga_sync.web.customer.offers import Offers
 from ga_sync.web.forms import read_form
@@ -25,6 +27,27 @@ PAGES: list[Any] = [
     progress.progress,
     progress.disconnect,
     progress.disconnect_now,
+    entry.login,
+    entry.sign_in,
+    entry.sign_out,
+    entry.setup,
+    entry.set_password,
+    workbench.home,
+    workbench.workbench,
+    coverage.coverage,
+    fleet.fleet,
+    fleet.link,
+    fleet.act_on_link,
+    permissions.grants,
+    permissions.grant,
+    permissions.revoke,
+    access.keys,
+    access.make_key,
+    access.revoke_key,
+    access.people,
+    access.invite,
+    access.disable,
+    access.audit,
 ]
 
 

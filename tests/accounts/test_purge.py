@@ -209,6 +209,7 @@ def _killed_at(house: House, step: int, verb: str, subject: str, grant_id: str, 
     assert grant["google"] in {"revoked", "already_dead"}
     assert grant["links"] == [link_id]
     assert grant["days"] == 3
+    house.forward(minutes=2)
     house.work()
     assert house.call("DELETE", f"/v1/{verb}s/{subject}") == receipt
     _gone(house, grant_id, link_id)

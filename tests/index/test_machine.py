@@ -9,11 +9,13 @@ import os
 from dataclasses import dataclass, field
 from datetime import date
 
+import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from numpy.typing import NDArray
 
-from ga_sync.index.codec import DayData, open_day
+from ga_sync.index.codec import DayData, LazyDay, open_day
 from ga_sync.index.day import build_day, decode, encode, without
 from ga_sync.index.expression import All, Expression, Segment
 from ga_sync.index.newest import first_page
@@ -61,10 +63,10 @@ class Stored:
     bytes: bytes
 
     @property
-    def hashes(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 -- numpy's
+    def hashes(self) -> NDArray[np.uint64]:
         return self.data.hashes
 
-    def open(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 -- a LazyDay
+    def open(self) -> LazyDay:
         return open_day(self.bytes)
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from tests.journeys import browser
 from tests.journeys.command_line import (
+    operators_end_a_key,
     operators_filter,
     operators_look_around,
-    operators_end_a_key,
     operators_pause_and_resume,
 )
 from tests.journeys.doors import Api

@@ -12,11 +12,13 @@ from ga_sync.analytics.client import Google
 from ga_sync.index.cache import IndexCache, Served
 from ga_sync.index.day import decode
 from ga_sync.sync import store as sync_store
+from ga_sync.sync.budget import AdminBudget
 from ga_sync.sync.pipeline import Pipeline, Policy
 from ga_sync.sync.stage import members_of
 from ga_sync.sync.window import first_day, local_day
 from jobs import store as jobs_store
 from jobs.registry import Again, Done, Held, Task
+from jobs.schedule import next_due
 from models.day import Day, Reading
 from models.grant import Grant
 from models.keyring import Keyring, Owner, Sealer
@@ -67,6 +69,7 @@ class Bench:
     google: FakeAnalytics = field(default_factory=FakeAnalytics)
     waits: list[float] = field(default_factory=list)
     link_id: str = ""
+    admin_budget: int = 1000
 
     def pipeline(
         self, google: Google | None = None, *, data: Store | None = None, share: float = 0.5
@@ -78,11 +81,18 @@ class Bench:
             google or self.google,
             self.tokens,
             Policy(INTERVAL, BACKFILL, share),
+            self.budget(),
             clock=self.clock,
             jitter=lambda: 0.5,
             new_id=new_id,
             wait=lambda _event, seconds: self.waits.append(seconds),
         )
+
+    def budget(self) -> AdminBudget:
+        """As one process has it; the fake Google counts its calls by it."""
+        budget = AdminBudget(self.data, self.admin_budget, self.clock)
+        self.google.count = budget.count
+        return budget
 
     def make_link(
         self, property_name: str = PROPERTY, retention_days: int = 90, customer: str = CUSTOMER
@@ -130,13 +140,29 @@ class Bench:
             else:
                 jobs_store.finish(session, task)
 
-    def sync(self, pipeline: Pipeline | None = None, held: Held | None = None) -> Again:
-        """One whole run."""
+    def sync(
+        self, pipeline: Pipeline | None = None, held: Held | None = None, *, wanted: bool = True
+    ) -> Again:
+        """One whole run: a person's wish, or the link's own turn."""
+        if wanted:
+            self.want()
         task = self.claim()
         outcome = (pipeline or self.pipeline())(task, held or held_signals())
         self.settle(task, outcome)
         assert isinstance(outcome, Again)
         return outcome
+
+    def want(self) -> None:
+        """A person asks for a run, as the doors do."""
+        with self.data.transaction() as session:
+            row = session.get(Link, self.link_id)
+            assert row is not None
+            if sync_store.unfinished_run(session, self.link_id, row.customer_id) is None:
+                session.add(sync_store.new_run(row, new_id(), self.clock()))
+
+    def regular(self) -> datetime:
+        """The link's next turn by its own grid."""
+        return next_due(self.clock(), self.link_id, INTERVAL)
 
     def crash(self, task: Task) -> None:
         """The holder vanishes: its lease runs out."""

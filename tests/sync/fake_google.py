@@ -69,6 +69,7 @@ class FakeAnalytics:
     row_counts: deque[int] = field(default_factory=deque)
     quota: QuotaState | None = None
     calls: list[Call] = field(default_factory=list)
+    count: Callable[[str], None] = lambda _method: None
     before: Callable[[str], None] = lambda _method: None
     _failures: dict[str, deque[AnalyticsError]] = field(default_factory=lambda: defaultdict(deque))
 
@@ -119,14 +120,16 @@ class FakeAnalytics:
         asked = tuple(
             name.rpartition("/")[2]
             for part in request.dimension_filter.and_group.expressions
-            for name in part.filter.in_list_filter.values
+            for name in [*part.filter.in_list_filter.values, part.filter.string_filter.value]
+            if name
         )
+        apart = len(request.dimensions) == 1
         self._called(Call("run_report", token, day, asked, request.offset))
         rows = self._rows(day, asked) if asked else [("", id_) for id_ in sorted(self._known(day))]
         page = rows[request.offset : request.offset + min(self.page_size, request.limit)]
         return ReportPage(
             columns=Columns(
-                [name for name, _ in page] if asked else [], [id_ for _, id_ in page], [1] * len(page)
+                [] if apart else [name for name, _ in page], [id_ for _, id_ in page], [1] * len(page)
             ),
             row_count=self.row_counts.popleft() if asked and self.row_counts else len(rows),
             total=self.totals.get(day, len(rows)) if asked else len(rows),
@@ -138,6 +141,7 @@ class FakeAnalytics:
         """Nothing is open."""
 
     def _called(self, call: Call) -> None:
+        self.count(call.method)
         self.calls.append(call)
         self.before(call.method)
         if self._failures[call.method]:

@@ -184,11 +184,10 @@ class House:
 
     def link(self, grant_id: str, number: int = 0, *, expect: int = 201) -> str:
         """A link of one of the grant's properties."""
-        body = {
-            "grant_id": grant_id,
-            "property": self.property_of(grant_id, number),
-            "parameter_name": PARAMETER,
-        }
+        name = self.property_of(grant_id, number)
+        found = self.sandbox.world.find(name)
+        assert found is not None
+        body = {"grant_id": grant_id, "property": name, "parameter_name": found.recording_parameter}
         return str(self.call("POST", "/v1/links", body, expect=expect)["link_id"])
 
     def work(self) -> int:
@@ -214,7 +213,7 @@ def house(source: Template, folder: Path, *, backfill: int = 3, **more: object) 
     """A house over a copy of ``source``, with a Google of its own; everything is stopped afterwards."""
     clock = SettableClock()
     world = generate(
-        7, now=clock(), days=12, shops=1, agency_properties=more.pop("agency", 1), sessions_per_day=20
+        7, now=clock(), days=12, shops=1, agency_properties=more.pop("agency", 3), sessions_per_day=20
     )
     for number in range(3):
         email = f"user{number}@agency.example"

@@ -22,7 +22,7 @@ def empty_stores(
 @pytest.fixture(scope="session")
 def shared(empty_stores: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     """A link that was synchronised once; ask it, and leave it as it is."""
-    with house(empty_stores, tmp_path_factory.mktemp("shared"), backfill=8, agency=3) as found:
+    with house(empty_stores, tmp_path_factory.mktemp("shared"), backfill=8) as found:
         grant_id = found.consent(user="analytics@agency.example")
         property_name = found.property_of(grant_id)
         link_id = found.link(grant_id)

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from ga_sync.accounts.views import View
 
 WEEK = 7
+WIDEST = 40.0
 
 
 def points(values: Sequence[float], width: float, height: float) -> str:
@@ -33,7 +34,7 @@ class Bar:
 def bars(values: Sequence[tuple[float, str, str]], width: float, height: float) -> list[Bar]:
     """(value, class, label) as bars side by side; something that is not nothing is at least one unit high."""
     top = max((value for value, _, _ in values), default=0) or 1
-    step = width / max(1, len(values))
+    step = min(width / max(1, len(values)), WIDEST)
     heights = [max(1.0, value / top * height) if value else 0.0 for value, _, _ in values]
     return [
         Bar(round(at * step, 2), round(height - tall, 2), round(step * 0.72, 2), round(tall, 2), kind, label)

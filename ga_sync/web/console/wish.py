@@ -1,7 +1,7 @@
 """What a person wants to see, as an address that can be shared, and how each click changes it (pure).
 
 A wish is groups of segments, each ``any`` of them, ``all`` of them or ``none`` of them, joined by ``all`` or ``any``;
-or a filter written as text. With days, it is the query of the page's address: ``g=any.1.2&g=none.3&join=all&from=&to=``.
+or a filter written as text. With days, it is the query of the page's address: ``g=any.1.2&g=none.3&join=any&from=…``.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -97,8 +97,11 @@ def without_unknown(wish: Wish, known: Collection[str]) -> tuple[Wish, int]:
 
 
 def act(wish: Wish, action: str) -> Wish:
-    """The wish after one click: ``add:ID``, ``not:ID``, ``drop:GROUP:ID``, ``op:GROUP:any``, ``at:GROUP``,
-    ``group``, ``join:any``, ``text:``, ``clear``; anything else changes nothing."""  # noqa: D209 -- a list
+    """The wish after one click; an unknown action changes nothing.
+
+    ``add:ID``, ``not:ID``, ``drop:GROUP:ID``, ``op:GROUP:any``, ``at:GROUP``, ``group``, ``join:any``, ``text:`` and
+    ``clear``.
+    """
     verb, _, rest = action.partition(":")
     where, _, what = rest.partition(":")
     actions: Mapping[str, Wish] = {
@@ -117,9 +120,7 @@ def act(wish: Wish, action: str) -> Wish:
 
 def _added(wish: Wish, segment: str) -> Wish:
     """Into the chosen group, or the first that includes, or a new one; out of those that exclude it."""
-    cleaned = [
-        _without(group, segment) if group.operator == "none" else group for group in wish.groups
-    ]
+    cleaned = [_without(group, segment) if group.operator == "none" else group for group in wish.groups]
     including = [number for number, group in enumerate(cleaned) if group.operator != "none"]
     if not including:
         return replace(wish, groups=(Group("any", (segment,)), *cleaned), at=0)
@@ -129,9 +130,7 @@ def _added(wish: Wish, segment: str) -> Wish:
 
 
 def _excluded(wish: Wish, segment: str) -> Wish:
-    cleaned = [
-        _without(group, segment) if group.operator != "none" else group for group in wish.groups
-    ]
+    cleaned = [_without(group, segment) if group.operator != "none" else group for group in wish.groups]
     none = next((number for number, group in enumerate(cleaned) if group.operator == "none"), None)
     if none is None:
         return replace(wish, groups=(*cleaned, Group("none", (segment,))))

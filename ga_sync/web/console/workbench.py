@@ -15,6 +15,7 @@ from ga_sync.accounts.recordings import Window
 from ga_sync.accounts.views import View
 from ga_sync.index.errors import FilterIndexError
 from ga_sync.index.expression import Expression, to_json
+from ga_sync.index.notation import parse_text
 from ga_sync.web.console.drawing import points
 from ga_sync.web.console.viewer import Asked, Viewer, customer_of_link, viewer
 from ga_sync.web.console.wish import Wish, act, expression_of, read_wish, without_unknown, write_wish
@@ -54,9 +55,7 @@ class Bench:
         """A segment's recordings a day over the last thirty days, as points of a line."""
         window = Window(today - timedelta(days=SPARK_DAYS), None)
         expression = {"segment": segment_id}
-        told = self.services.recordings.count(
-            self.link_id, self.customer_id, expression, window, "day", None
-        )
+        told = self.services.recordings.count(self.link_id, self.customer_id, expression, window, "day", None)
         return points([one["count"] for one in told["by"]], SPARK_WIDTH, SPARK_HEIGHT)
 
     def answer(self, expression: object, window: Window, cursor: str | None) -> dict[str, Any]:
@@ -68,23 +67,24 @@ class Bench:
         return {**counted, "recordings": told, "next_cursor": listed["next_cursor"]}
 
 
-def _asked_for(wish: Wish, segments: Mapping[str, View], bench: Bench) -> object:
-    """The filter as JSON: of the text where there is one, of the groups otherwise."""
-    found: Expression | None
-    if wish.text:
-        found = bench.services.recordings.parse(bench.link_id, bench.customer_id, wish.text)
-    else:
-        found = expression_of(wish, list(segments))
-    return None if found is None else to_json(found)
+def _asked_for(wish: Wish, segments: Mapping[str, View]) -> Expression | None:
+    """The filter of the text where there is one, of the groups otherwise. Raises FilterIndexError."""
+    if not wish.text:
+        return expression_of(wish, list(segments))
+    names: dict[str, list[str]] = {}
+    for segment_id, one in segments.items():
+        for name in {one["name"], one["label"]} - {None}:
+            names.setdefault(name, []).append(segment_id)
+    return parse_text(wish.text, names)
 
 
 def _answered(wish: Wish, segments: Mapping[str, View], bench: Bench, cursor: str | None) -> dict[str, Any]:
     """The answer, or in ``problem`` why there is none."""
     try:
-        expression = _asked_for(wish, segments, bench)
-        window = Window(wish.first, wish.last)
-        if expression is None:
+        found, window = _asked_for(wish, segments), Window(wish.first, wish.last)
+        if found is None:
             return {"problem": "This link has no segment yet.", "expression": None}
+        expression = to_json(found)
         return {"problem": None, "expression": expression, **bench.answer(expression, window, cursor)}
     except (FilterIndexError, Refusal) as refused:
         return {"problem": str(refused), "expression": None}
@@ -100,7 +100,9 @@ def workbench(request: Asked, link_id: FromPath[str], services: Wired) -> Templa
     wish = read_wish(list(query.multi_items()))
     if "do" in query:
         words = query.get("s", "")[:100]
-        return Redirect(f"/console/links/{link_id}?{write_wish(act(wish, query['do']), s=words)}", status_code=303)
+        return Redirect(
+            f"/console/links/{link_id}?{write_wish(act(wish, query['do']), s=words)}", status_code=303
+        )
     return Template("console/workbench.html", context=_bench_context(who, bench, wish, request))
 
 
@@ -118,9 +120,10 @@ def _bench_context(who: Viewer, bench: Bench, asked: Wish, request: Asked) -> di
         "link": link,
         "segments": segments,
         "found": len(found),
-        "rows": [{**one, "spark": bench.spark(one["segment_id"], today)} for one in found[:SEGMENTS_SHOWN]]
-        if link["status"] != "paused"
-        else [],
+        "rows": [
+            {**one, "spark": "" if link["status"] == "paused" else bench.spark(one["segment_id"], today)}
+            for one in found[:SEGMENTS_SHOWN]
+        ],
         "checked_at": about["segments_checked_at"],
         "wish": wish,
         "dropped": dropped,

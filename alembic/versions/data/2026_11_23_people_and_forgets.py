@@ -1,4 +1,4 @@
-"""Attempts to sign in are counted for unknown addresses, too."""
+"""Attempts to sign in are counted for unknown addresses, too; a link knows which forgets it honours."""
 
 import sqlalchemy as sa
 
@@ -21,5 +21,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reference", name=op.f("pk_throttles")),
     )
     op.create_index(op.f("ix_throttles_last_at"), "throttles", ["last_at"], unique=False)
+    op.add_column("links", sa.Column("forgotten", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("links", sa.Column("generated_at", models.base.UtcDateTime(), nullable=True))
     op.drop_column("users", "failures")
     op.drop_column("users", "locked_until")

@@ -1,0 +1,1 @@
+"""What administrators see: links by state, runs and quota, grants, keys, people, audit."""

@@ -1,0 +1,82 @@
+"""What happens once an hour: days leave retention, dead and idle grants are looked after, one by one."""
+
+from sqlalchemy import select, text
+
+from ga_sync.accounts.upkeep import UPKEEP
+from jobs.registry import Again, Held, Task
+from models.day import Reading
+from models.grant import Grant
+from models.keyring import Owner
+from tests.web.bench import ACME, House
+
+TASK = Task("job", UPKEEP, UPKEEP, "*", 1, 0)
+
+
+def _refreshes(house: House) -> int:
+    return [asked["method"] for asked in house.requests()].count("Refresh")
+
+
+def test_days_leave_retention(fresh: House) -> None:
+    _, link_id = fresh.linked()
+    fresh.call("POST", f"/v1/links/{link_id}/pause")
+    fresh.forward(days=88)
+    assert fresh.service.upkeep.job(TASK, Held()) == Again(
+        fresh.clock() + fresh.service.settings.sync_interval
+    )
+    with fresh.service.stores.data.reading() as session:
+        assert len(session.scalars(select(Reading.day)).all()) == 2
+    fresh.forward(days=5)
+    fresh.service.upkeep.job(TASK, Held())
+    with fresh.service.stores.data.reading() as session:
+        assert session.scalars(select(Reading.day)).all() == []
+
+
+def test_a_grant_without_links_is_purged_after_seven_days(fresh: House) -> None:
+    grant_id = fresh.consent()
+    fresh.forward(days=6, hours=23)
+    fresh.work()
+    assert fresh.call("GET", f"/v1/grants/{grant_id}")["status"] == "active"
+    fresh.forward(hours=2)
+    fresh.work()
+    grant = fresh.call("GET", f"/v1/grants/{grant_id}")
+    assert (grant["status"], grant["receipt"]["google"]) == ("revoked", "revoked")
+
+
+def test_a_dead_grant_answers_for_thirty_days_and_is_then_purged(fresh: House) -> None:
+    grant_id, link_id = fresh.linked()
+    fresh.mood("token_error", error="invalid_grant", method="Refresh")
+    fresh.forward(days=1)
+    fresh.work()
+    fresh.forward(days=29)
+    fresh.work()
+    assert fresh.call("GET", f"/v1/links/{link_id}/segments")["segments"]
+    fresh.forward(days=1)
+    fresh.work()
+    assert fresh.call("GET", f"/v1/grants/{grant_id}")["receipt"]["links"] == [link_id]
+    fresh.refused("not-found", "GET", f"/v1/links/{link_id}")
+
+
+def test_every_grant_is_refreshed_once_a_day_and_one_bad_one_stops_no_other(fresh: House) -> None:
+    bad = fresh.consent(user="user0@agency.example")
+    lost = fresh.consent(user="user1@agency.example")
+    good = fresh.consent(user="user2@agency.example")
+    with fresh.service.stores.data.transaction() as session:
+        session.execute(text("UPDATE grants SET client_id = 'another' WHERE grant_id = :id"), {"id": bad})
+    fresh.service.keyring.destroy([Owner("grant", lost)], ACME, fresh.clock())
+    fresh.forward(hours=21)
+    fresh.service.upkeep.job(TASK, Held())
+    assert _refreshes(fresh) == 1
+    with fresh.service.stores.data.reading() as session:
+        assert session.get_one(Grant, good).refreshed_at == fresh.clock()
+        assert session.get_one(Grant, bad).status == "active"
+
+
+def test_a_draining_worker_refreshes_nothing_more(fresh: House) -> None:
+    fresh.consent()
+    fresh.forward(hours=21)
+    stopping, lost = Held(), Held()
+    stopping.stopping.set()
+    lost.lost.set()
+    for held in (stopping, lost):
+        fresh.service.upkeep.job(TASK, held)
+    assert _refreshes(fresh) == 0

@@ -1,0 +1,273 @@
+"""First pages of a link that is not in memory are the whole index's, and read no more than they need."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
+
+from ga_sync.index import store as index_store
+from ga_sync.index.cache import IndexCache, in_background
+from ga_sync.index.codec import DayData, LazyDay, decode_hashes, open_day, prefix_bytes
+from ga_sync.index.day import build_day, encode
+from ga_sync.index.errors import DamagedDay
+from ga_sync.index.expression import All, Expression, Not
+from ga_sync.index.expression import Segment as Leaf
+from ga_sync.index.glance import Glance
+from ga_sync.index.newest import first_page
+from ga_sync.index.prefix import open_prefix, sealed_bytes
+from ga_sync.index.query import LinkIndex
+from models import record
+from models.day import Reading
+from models.errors import DataKeyGone, SealBroken
+from models.keyring import Keyring, Owner
+from models.link import Link
+from models.migrate import upgrade
+from models.sealed import Place
+from models.session import Store
+from tests.clock import NOON
+from tests.index.model import World, day
+from tests.index.test_cache import ROOM, Shelf
+from tests.index.worlds import DAYS, KEY, SEGMENTS, built, expressions, index_of, widths, windows, worlds
+from tests.models.bench import Monotonic, kek
+from tests.postgres import DatabaseUrls
+
+
+@dataclass
+class Closed:
+    """A day that counts how often it is opened."""
+
+    day: date
+    data: DayData
+    opened: int = field(default=0)
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        return self.data.hashes
+
+    def open(self) -> LazyDay:
+        self.opened += 1
+        return open_day(encode(self.data))
+
+
+def shelved(days: dict[date, DayData], frm: date | None = None, to: date | None = None) -> list[Closed]:
+    return [
+        Closed(at, days[at]) for at in sorted(days) if (frm is None or at >= frm) and (to is None or at <= to)
+    ]
+
+
+@given(worlds, expressions, windows(), st.integers(1, 8), widths)
+def test_a_first_page_is_what_the_whole_index_says(
+    world: World, expression: Expression, window: tuple[date | None, date | None], limit: int, bits: int
+) -> None:
+    found = first_page(shelved(built(world, bits), *window), expression, limit)
+    assert found == index_of(world, bits).query(expression, *window, None, limit)
+
+
+def many(number: int, size: int = 5000) -> dict[str, set[str]]:
+    """A day of thousands, of which a fiftieth was there the day before."""
+    names = [f"{number * (size - size // 50) + n:032x}" for n in range(size)]
+    return {
+        segment: {id_ for n, id_ in enumerate(names) if (n * 2654435761 >> at) % 3 == 0}
+        for at, segment in enumerate(SEGMENTS)
+    }
+
+
+def test_pages_of_thousands_read_only_the_days_that_can_change_them() -> None:
+    days = built({at: many(number) for number, at in enumerate(DAYS)})
+    index = LinkIndex.assemble(days, KEY)
+    for expression in (
+        Leaf("1"),
+        All((Leaf("1"), Leaf("2"), Not(Leaf("3")))),
+        All((Leaf("1"), Not(Leaf("1")))),
+    ):
+        for limit in (50, 3000, 100_000):
+            assert first_page(shelved(days), expression, limit) == index.query(
+                expression, None, None, None, limit
+            )
+    shelf = shelved(days)
+    first_page(shelf, All((Leaf("1"), Not(Leaf("2")))), 50)
+    assert [one.opened > 0 for one in shelf] == [False] * (len(DAYS) - 2) + [True, True]
+
+
+@pytest.mark.parametrize("count", [0, 1, 255, 256, 70_000])
+def test_the_beginning_of_a_day_holds_its_hashes(count: int) -> None:
+    data = build_day({"1": {f"{n:032x}" for n in range(count)}}, KEY)
+    whole = encode(data)
+    size = prefix_bytes(count)
+    assert np.array_equal(decode_hashes(whole[:size]), data.hashes)
+    for cut in (size - 1, 3):
+        if count or cut == 3:
+            with pytest.raises(DamagedDay):
+                decode_hashes(whole[:cut])
+
+
+def test_hashes_that_do_not_ascend_are_damaged() -> None:
+    data = build_day({"1": {"a", "b", "c"}}, KEY)
+    turned = DayData(data.ids, data.hashes[::-1], data.segments)
+    with pytest.raises(DamagedDay, match="out of order"):
+        decode_hashes(encode(turned))
+
+
+@pytest.fixture
+def shelf(database_urls: DatabaseUrls) -> Iterator[Shelf]:
+    data, keys = Store(database_urls.data), Store(database_urls.keyring)
+    upgrade(data, Path("alembic"), "data")
+    upgrade(keys, Path("alembic"), "keyring")
+    keyring = Keyring(keys, kek(), os.urandom, Monotonic())
+    keyring.initialise(NOON)
+    shelf = Shelf(data, keyring)
+    shelf.link()
+    yield shelf
+    data.close()
+    keys.close()
+
+
+def nothing(_work: object) -> None:
+    """Nobody is in the background."""
+
+
+def glance(shelf: Shelf, cache: IndexCache, session: Session) -> Glance | None:
+    row = index_store.link(session, "L1", "acme")
+    assert row is not None
+    return cache.glance(session, row)
+
+
+def test_prefixes_of_large_values_open_alone_and_nothing_else_does(shelf: Shelf) -> None:
+    sealer, place = shelf.sealer("L1"), Place("acme", "readings", "value", "r")
+    plain = os.urandom(2 * record.CHUNK + 10)
+    whole = sealer.seal(place, plain).ciphertext
+    size = len(whole)
+    assert sealed_bytes(1) == sealed_bytes(record.CHUNK) == record.CHUNK + record.OVERHEAD
+    start = whole[: sealed_bytes(1)]
+    assert open_prefix(sealer, place, start, size) == plain[: record.CHUNK]
+    assert open_prefix(sealer, place, whole, size) == plain
+    flipped = start[:100] + bytes([start[100] ^ 1]) + start[101:]
+    for bad, total in ((flipped, size), (start, sealed_bytes(1)), (start[:-1], size), (start[:9], size)):
+        with pytest.raises(SealBroken):
+            open_prefix(sealer, place, bad, total)
+
+
+def test_a_glance_answers_from_the_database_what_the_index_answers(shelf: Shelf) -> None:
+    world = {at: many(number, 400) for number, at in enumerate(DAYS)}
+    shelf.publish(world)
+    for number in ("1", "2"):
+        shelf.name(number)
+    cache = IndexCache(shelf.keyring, ROOM, start=nothing)
+    expression = All((Leaf("1"), Not(Leaf("2"))))
+    asked: list[tuple[date | None, date | None]] = [(None, None), (DAYS[1], DAYS[3])]
+    with shelf.data.reading() as session:
+        found = glance(shelf, cache, session)
+        assert found is not None
+        pages = [found.page(expression, *window, 60) for window in asked]
+    served = shelf.serve(cache)
+    assert pages == [served.index.query(expression, *window, None, 60) for window in asked]
+    assert (found.generation, found.as_of, found.days, found.segments) == (
+        served.generation,
+        served.as_of,
+        served.days,
+        served.segments,
+    )
+    with shelf.data.reading() as session:
+        assert glance(shelf, cache, session) is None
+
+
+def test_behind_the_first_page_the_whole_index_is_begun_once(shelf: Shelf) -> None:
+    shelf.publish({day(0): {"1": {"a"}}})
+    begun: list[partial[None]] = []
+    cache = IndexCache(shelf.keyring, ROOM, start=lambda work: begun.append(partial(work)))
+    with shelf.data.reading() as session:
+        found = glance(shelf, cache, session)
+        assert found is not None
+        assert begun == []
+        for _ in range(3):
+            assert found.page(Leaf("1"), None, None, 5) == (["a"], None)
+    assert len(begun) == 1
+    begun[0]()
+    first = shelf.serve(cache)
+    assert shelf.serve(cache) is first
+    found.done()
+    assert len(begun) == 1
+
+
+def test_what_fails_in_the_background_is_told_and_may_be_begun_again(shelf: Shelf) -> None:
+    shelf.publish({day(0): {"1": {"a"}}})
+    begun: list[partial[None]] = []
+    cache = IndexCache(shelf.keyring, ROOM, start=lambda work: begun.append(partial(work)))
+    with shelf.data.reading() as session:
+        found = glance(shelf, cache, session)
+    assert found is not None
+    found.done()
+    shelf.keyring.destroy([Owner("link", "L1")], "acme", NOON)
+    with capture_logs() as logs:
+        begun[0]()
+    assert [(line["event"], line["error"]) for line in logs] == [("warming_failed", "DataKeyGone")]
+    found.done()
+    with shelf.data.transaction() as session:
+        session.execute(delete(Link))
+    begun[1]()
+    assert len(begun) == 2
+    with shelf.data.reading() as session, pytest.raises(DataKeyGone):
+        cache.glance(session, Link(link_id="L1", customer_id="acme", generation=1))
+
+
+def test_work_in_the_background_runs_in_a_thread_of_its_own() -> None:
+    done = Event()
+    in_background(done.set)
+    assert done.wait(10)
+
+
+def test_a_damaged_day_is_left_to_the_whole_index(shelf: Shelf) -> None:
+    shelf.publish({day(0): {"1": {"a"}}, day(1): {"1": {"b"}}})
+    shelf.publish({day(1): {"1": {"b"}}}, raw=b"?" * 40)
+    with shelf.data.reading() as session, capture_logs() as logs:
+        assert glance(shelf, IndexCache(shelf.keyring, ROOM, start=nothing), session) is None
+    assert logs[0]["event"] == "glance_failed"
+
+
+def test_a_day_that_does_not_open_behind_its_beginning_is_left_to_the_whole_index(shelf: Shelf) -> None:
+    shelf.publish({day(0): {"1": {"a"}}})
+    whole = encode(build_day({"1": {"a"}}, shelf.sealer("L1").key("index|lookup")))
+    shelf.publish({day(0): {"1": {"a"}}}, raw=whole[:-1] + bytes([whole[-1] ^ 1]))
+    with shelf.data.reading() as session:
+        found = glance(shelf, IndexCache(shelf.keyring, ROOM, start=nothing), session)
+        assert found is not None
+        with capture_logs() as logs:
+            assert found.page(Leaf("1"), None, None, 5) is None
+    assert logs[0]["error"] == "DamagedDay"
+
+
+def test_a_publication_in_between_is_left_to_the_whole_index(shelf: Shelf) -> None:
+    """A row read before a publication is another generation's where the database shows newer commits."""
+    shelf.publish({day(0): {"1": {"a"}}})
+    with shelf.data.reading() as session:
+        row = index_store.link(session, "L1", "acme")
+        assert row is not None
+        shelf.publish({day(0): {"1": {"b"}}})
+        found = IndexCache(shelf.keyring, ROOM, start=nothing).glance(session, row)
+        if shelf.data.is_sqlite:
+            assert found is not None
+            assert found.page(Leaf("1"), None, None, 5) == (["a"], None)
+        else:
+            assert found is None
+
+
+def test_a_reading_that_is_gone_when_it_is_opened_is_left_to_the_whole_index(shelf: Shelf) -> None:
+    shelf.publish({day(0): {"1": {"a"}}})
+    cache = IndexCache(shelf.keyring, ROOM, start=nothing)
+    with shelf.data.transaction() as session:
+        found = glance(shelf, cache, session)
+        assert found is not None
+        session.execute(update(Reading).values(reading_id="other"))
+        assert found.page(Leaf("1"), None, None, 5) is None
