@@ -13,7 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+import httpx
+
+from ga_sync.accounts.changes import Changes
 from ga_sync.accounts.export import Exports
+from ga_sync.accounts.forgetting import Forgetting
 from ga_sync.accounts.keys import Keys
 from ga_sync.accounts.linking import Linking
 from ga_sync.accounts.links import Links
@@ -21,9 +25,11 @@ from ga_sync.accounts.passwords import Passwords
 from ga_sync.accounts.purge import BURY, REVOKE, Purge
 from ga_sync.accounts.queue import SYNC
 from ga_sync.accounts.recordings import Recordings
+from ga_sync.accounts.retention import Retention
 from ga_sync.accounts.sessions import Sessions
 from ga_sync.accounts.upkeep import UPKEEP, Upkeep
 from ga_sync.accounts.users import Users
+from ga_sync.accounts.webhooks import NOTICE, WEBHOOK, Notices, Outbox, Postman, signing_key
 from ga_sync.analytics.client import AnalyticsClient
 from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache
@@ -178,7 +184,7 @@ class Service:
         """
         self.settings = settings
         self.clock = clock or clock_of(settings)
-        self.random = secrets.token_bytes
+        self.random: Callable[[int], bytes] = secrets.token_bytes
         if google:
             settings.require_google_client()
         with ExitStack() as undo:
@@ -227,7 +233,22 @@ class Service:
         )
         self.revocations = Revocations(data, self.keyring, oauth, clock=clock)
         self.index = IndexCache(self.keyring, INDEX_BYTES, self._quarantine)
+        self.outbox = Outbox(clock, new_id, listening=bool(settings.webhook_url))
+        self.postman = self._postman(http)
         self._wire_accounts()
+
+    def _postman(self, http: httpx.Client) -> Postman | None:
+        """Who brings events to the console, if there is one. Raises SettingsError for a secret of another form."""
+        settings = self.settings
+        if not settings.webhook_url:
+            return None
+        try:
+            key = signing_key(settings.webhook_secret.get_secret_value())
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+        return Postman(
+            self.stores.data, http, settings.webhook_url, key, clock=self.clock, jitter=random.random
+        )
 
     def _wire_accounts(self) -> None:
         data, clock, settings = self.stores.data, self.clock, self.settings
@@ -257,7 +278,17 @@ class Service:
             new_id=new_id,
         )
         self.exports = Exports(data, self.links, self.recordings, clock=clock)
-        self.upkeep = Upkeep(data, self.consents, self.tokens, self.purge, clock=clock, new_id=new_id)
+        self._wire_rights()
+
+    def _wire_rights(self) -> None:
+        data, keyring, clock = self.stores.data, self.keyring, self.clock
+        self.retention = Retention(data, keyring, clock=clock, new_id=new_id)
+        self.forgetting = Forgetting(data, keyring, self.retention, self.index, clock=clock)
+        self.changes = Changes(
+            data, keyring, self.index, self.retention, clock=clock, random=secrets.token_bytes
+        )
+        people = (self.purge, self.retention, self.sessions, self.outbox)
+        self.upkeep = Upkeep(data, self.consents, self.tokens, *people, clock=clock, new_id=new_id)
 
     def _wire_people(self) -> None:
         data, passwords, clock = self.stores.data, Passwords(), self.clock
@@ -274,7 +305,7 @@ class Service:
     def prepare(self) -> None:
         """What must be done before the first answer: a restored backup learns what was destroyed since."""
         self.purge.bury_again()
-        self.upkeep.expire_days()
+        self.retention.apply()
 
     def worker(self, *, tick: float = 1.0) -> Worker:
         """A worker with every kind of job registered."""
@@ -291,11 +322,17 @@ class Service:
             clock=self.clock,
             jitter=random.random,
             new_id=new_id,
+            announcer=self.outbox,
         )
         registry.register(SYNC, pipeline, lease=_LEASE, retry=_RETRY)
         registry.register(REVOKE, self.purge.revoke_job, lease=_LEASE, retry=_RETRY)
         registry.register(BURY, self.purge.bury_job, lease=_LEASE, retry=_RETRY)
         registry.register(UPKEEP, self.upkeep.job, lease=_LEASE, retry=_RETRY)
+        registry.register(
+            NOTICE, Notices(self.stores.data, self.outbox, self.clock), lease=_LEASE, retry=_RETRY
+        )
+        if self.postman is not None:
+            registry.register(WEBHOOK, self.postman, lease=_LEASE, retry=_RETRY)
         self.upkeep.queue()
         return Worker(
             self.stores.data,

@@ -60,7 +60,8 @@ def claim(
     """Take one job of these kinds that is ready, for ``lease`` from ``now``; None where there is none.
 
     The customer with the fewest jobs under lease goes first; then a job that nobody has claimed yet, for somebody waits
-    for its first result; then what has been ready longest. Of two workers that ask at once each gets another job. A job whose holder vanished counts one failed attempt more.
+    for its first result; then what has been ready longest. Of two workers that ask at once each gets another job. A
+    job whose holder vanished counts one failed attempt more.
     """
     job_id = session.scalar(_fairest(kinds, now))
     if job_id is None:
@@ -130,6 +131,12 @@ def remove(session: Session, kind: str, subject_id: str) -> None:
     session.execute(
         delete(Job).where(Job.kind == kind, Job.subject_id == subject_id), execution_options=_UNSYNCED
     )
+
+
+def exists(session: Session, kind: str, subject_id: str) -> bool:
+    """Whether there is such a job, waiting or being worked on."""
+    found = session.scalar(select(Job.job_id).where(Job.kind == kind, Job.subject_id == subject_id))
+    return found is not None
 
 
 def next_due_at(session: Session, kind: str, subject_id: str) -> datetime | None:

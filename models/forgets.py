@@ -81,7 +81,7 @@ class Forgets:
         """How many entries each link has that has any."""
         with self._store.reading() as session:
             rows = session.execute(select(Forget.link_id, func.count()).group_by(Forget.link_id))
-            return dict(rows.tuples().all())
+            return {str(link_id): int(count) for link_id, count in rows}
 
 
 def _known(session: Session, link_id: str, references: list[bytes]) -> list[bytes]:

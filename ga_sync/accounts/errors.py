@@ -12,6 +12,7 @@ Refusal
 ├── Invalid              the request's values
 ├── PropertyUnreadable   Google refuses the property to this Google account
 ├── DimensionUnknown     no event-scoped custom dimension of this name
+├── CursorExpired        older than what is kept to answer it
 ├── Paused               the link is paused
 ├── SlowDown             too many attempts; wait
 └── Unavailable          Google or we ourselves cannot answer now; try again
@@ -84,6 +85,12 @@ class DimensionUnknown(Refusal):
     """The property has no such event-scoped custom dimension, or it cannot be reported."""
 
     slug: ClassVar[str] = "dimension-unknown"
+
+
+class CursorExpired(Refusal):
+    """Where to go on is no longer known: begin again."""
+
+    slug: ClassVar[str] = "cursor-expired"
 
 
 class Paused(Refusal):

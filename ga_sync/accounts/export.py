@@ -31,8 +31,15 @@ class Exports:
     """Writes customers down."""
 
     def __init__(
-        self, data: Store, links: Links, recordings: Recordings, *, clock: Callable[[], datetime]
+        self,
+        data: Store,
+        links: Links,
+        recordings: Recordings,
+        *,
+        clock: Callable[[], datetime],
+        at_once: int = _AT_ONCE,
     ) -> None:
+        self._at_once = at_once
         self._data, self._links, self._recordings, self._clock = data, links, recordings, clock
 
     def document(self, customer_id: str) -> Iterator[bytes]:
@@ -65,11 +72,11 @@ class Exports:
         after = ""
         while True:
             with self._data.reading() as session:
-                rows = store.grants(session, customer_id, store.Page(after, _AT_ONCE))
+                rows = store.grants(session, customer_id, store.Page(after, self._at_once))
                 links = {row.grant_id: store.links_of(session, row.grant_id, customer_id) for row in rows}
             for row in rows:
                 yield views.grant(row, [link.link_id for link in links[row.grant_id]], self._clock())
-            if len(rows) < _AT_ONCE:
+            if len(rows) < self._at_once:
                 return
             after = rows[-1].grant_id
 
@@ -103,9 +110,9 @@ class Exports:
     def _runs(self, link_id: str, customer_id: str) -> Iterator[View]:
         after = ""
         while True:
-            found = self._links.runs(link_id, customer_id, after, _AT_ONCE)
+            found = self._links.runs(link_id, customer_id, after, self._at_once)
             yield from found
-            if len(found) < _AT_ONCE:
+            if len(found) < self._at_once:
                 return
             after = found[-1]["run_id"]
 
@@ -113,9 +120,9 @@ class Exports:
         before: int | None = None
         while True:
             with self._data.reading() as session:
-                rows = store.audit(session, customer_id, before, _AT_ONCE)
+                rows = store.audit(session, customer_id, before, self._at_once)
             yield from map(views.event, rows)
-            if len(rows) < _AT_ONCE:
+            if len(rows) < self._at_once:
                 return
             before = rows[-1].number
 

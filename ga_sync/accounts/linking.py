@@ -26,6 +26,7 @@ from ga_sync.accounts.views import View
 from ga_sync.analytics import errors as google_errors
 from ga_sync.analytics import requests
 from ga_sync.analytics.client import Google, Property
+from ga_sync.sync.links import APART, TOGETHER
 from ga_sync.sync.window import first_day, local_day
 from models.audit import append
 from models.grant import Grant, GrantStatus
@@ -86,16 +87,18 @@ class Linking:
             Unavailable: Google failed.
         """
         self._require_active(wish.grant_id, customer_id)
-        facts = self._probe(wish)
+        facts, shape = self._probe(wish)
         existing = self._existing(wish, customer_id)
         if existing is None:
             try:
-                return self._links.view(self._insert(wish, facts, customer_id, actor), customer_id), True
+                return self._links.view(
+                    self._insert(wish, facts, shape, customer_id, actor), customer_id
+                ), True
             except IntegrityError:  # somebody was faster
                 existing = self._existing(wish, customer_id)
                 if existing is None:
                     raise
-        self._adopt(existing, wish.grant_id, customer_id, actor)
+        self._adopt(existing, wish.grant_id, shape, customer_id, actor)
         return self._links.view(existing, customer_id), False
 
     def _require_active(self, grant_id: str, customer_id: str) -> Grant:
@@ -107,7 +110,8 @@ class Linking:
             raise Conflict(f"the grant is {grant.status}: finish or repeat the consent first")
         return grant
 
-    def _probe(self, wish: Wish) -> Property:
+    def _probe(self, wish: Wish) -> tuple[Property, str]:
+        """The property, and the shape in which it answers reports."""
         return self._asked(wish.grant_id, lambda token: self._probe_with(token, wish))
 
     def _asked(self, grant_id: str, ask: Callable[[str], _Answer]) -> _Answer:
@@ -119,15 +123,20 @@ class Linking:
             except google_errors.Unauthenticated:
                 return ask(self._tokens.access_token(grant_id, refused=token))
 
-    def _probe_with(self, token: str, wish: Wish) -> Property:
+    def _probe_with(self, token: str, wish: Wish) -> tuple[Property, str]:
         facts = self._google.property(token, wish.property)
         yesterday = local_day(self._clock(), facts.time_zone) - timedelta(days=1)
         try:
-            probe = requests.probe(wish.property, wish.parameter_name, yesterday)
+            together = requests.probe(wish.property, wish.parameter_name, yesterday)
+            apart = requests.probe_alone(wish.property, wish.parameter_name, yesterday)
         except ValueError as error:
             raise Invalid(str(error)) from error
-        self._google.run_report(token, probe)
-        return facts
+        try:
+            self._google.run_report(token, together)
+        except google_errors.Incompatible:
+            self._google.run_report(token, apart)
+            return facts, APART
+        return facts, TOGETHER
 
     @contextmanager
     def _google_answers(self, grant_id: str) -> Iterator[None]:
@@ -159,7 +168,7 @@ class Linking:
             found = store.link_by_reference(session, self._reference(customer_id, wish))
             return None if found is None else found.link_id
 
-    def _insert(self, wish: Wish, facts: Property, customer_id: str, actor: str) -> str:
+    def _insert(self, wish: Wish, facts: Property, shape: str, customer_id: str, actor: str) -> str:
         now, link_id = self._clock(), self._new_id()
         sealer = self._keyring.create(Owner("link", link_id), customer_id, now)
         row = Link(
@@ -170,6 +179,7 @@ class Linking:
             property_ref=self.property_reference(wish.property),
             time_zone=facts.time_zone,
             service_level=facts.service_level,
+            request_shape=shape,
             status=LinkStatus.ACTIVE,
             retention_days=wish.retention_days,
             created_at=now,
@@ -202,7 +212,7 @@ class Linking:
             raise Conflict("the grant was revoked meanwhile: make a new one")
         return grant
 
-    def _adopt(self, link_id: str, grant_id: str, customer_id: str, actor: str) -> None:
+    def _adopt(self, link_id: str, grant_id: str, shape: str, customer_id: str, actor: str) -> None:
         """A link whose own grant is dead moves to the grant it was asked for under; a broken one is tried again."""
         with self._data.transaction() as session:
             wake(session, link_id, customer_id, self._clock(), self._new_id)
@@ -214,6 +224,7 @@ class Linking:
             moves = own is None or own.status != GrantStatus.ACTIVE
             if moves:
                 row.grant_id, grant.purge_at = grant_id, None
+            row.request_shape = shape
             if row.status == LinkStatus.BROKEN:
                 row.status, row.reason = LinkStatus.ACTIVE, None
             if row.status != LinkStatus.PAUSED:

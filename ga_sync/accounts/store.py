@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.api_key import ApiKey
 from models.audit_event import AuditEvent
+from models.change import Change
 from models.consent import Consent
 from models.day import Day, Reading
 from models.grant import Grant, GrantStatus
@@ -159,7 +160,7 @@ def segment_count(session: Session, link_id: str) -> int:
 
 def erase_link(session: Session, link: Link, now: datetime) -> None:
     """Delete everything learnt through a link; its row stays as a receipt with nothing to read in it."""
-    for table in (Segment, Reading, Day, Run):
+    for table in (Segment, Reading, Day, Run, Change):
         session.execute(delete(table).where(table.link_id == link.link_id))
     link.status, link.epoch, link.removed_at = LinkStatus.REMOVED, link.epoch + 1, now
     link.unique_ref = link.property_ref = None
@@ -234,22 +235,15 @@ def consents(session: Session, customer_id: str) -> list[Consent]:
     )
 
 
-def lock_link(session: Session, link_id: str) -> None:
-    """Let nobody else change the link until this transaction ends."""
-    session.execute(select(Link.link_id).where(Link.link_id == link_id).with_for_update())
+def live_links(session: Session) -> list[Link]:
+    """Every link that is not removed."""
+    return list(session.scalars(select(Link).where(Link.status != LinkStatus.REMOVED).order_by(Link.link_id)))
 
 
-def retentions(session: Session) -> list[tuple[str, str, int]]:
-    """(link, time zone, days kept) of every link that is not removed."""
-    rows = session.execute(
-        select(Link.link_id, Link.time_zone, Link.retention_days).where(Link.status != LinkStatus.REMOVED)
-    )
-    return [(link_id, time_zone, kept) for link_id, time_zone, kept in rows]
-
-
-def next_generation(session: Session, link_id: str) -> None:
-    """What is served has changed."""
-    session.execute(update(Link).where(Link.link_id == link_id).values(generation=Link.generation + 1))
+def has_day_before(session: Session, link_id: str, oldest: date) -> bool:
+    """Whether a link holds anything of an older day."""
+    query = select(Day.day).where(Day.link_id == link_id, Day.day < oldest).limit(1)
+    return session.scalar(query) is not None
 
 
 def overdue_grants(session: Session, now: datetime) -> list[tuple[str, str]]:
@@ -258,6 +252,14 @@ def overdue_grants(session: Session, now: datetime) -> list[tuple[str, str]]:
         select(Grant.grant_id, Grant.customer_id).where(
             Grant.purge_at <= now, Grant.status.in_((GrantStatus.ACTIVE, GrantStatus.RECONSENT_REQUIRED))
         )
+    )
+    return [(grant_id, customer_id) for grant_id, customer_id in rows]
+
+
+def dead_grants(session: Session) -> list[tuple[str, str]]:
+    """(grant, customer) of every grant that Google ended."""
+    rows = session.execute(
+        select(Grant.grant_id, Grant.customer_id).where(Grant.status == GrantStatus.RECONSENT_REQUIRED)
     )
     return [(grant_id, customer_id) for grant_id, customer_id in rows]
 

@@ -7,8 +7,9 @@ import structlog
 
 from ga_sync.accounts import store
 from ga_sync.accounts.purge import Purge
-from ga_sync.sync import store as sync_store
-from ga_sync.sync.window import local_day, oldest_kept
+from ga_sync.accounts.retention import Retention
+from ga_sync.accounts.sessions import Sessions
+from ga_sync.accounts.webhooks import Outbox
 from jobs import store as jobs_store
 from jobs.registry import Again, Done, Held, Task
 from models.errors import ModelsError
@@ -34,11 +35,15 @@ class Upkeep:
         consents: Consents,
         tokens: Tokens,
         purge: Purge,
+        retention: Retention,
+        sessions: Sessions,
+        outbox: Outbox,
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
         self._data, self._consents, self._tokens, self._purge = data, consents, tokens, purge
+        self._retention, self._sessions, self._outbox = retention, sessions, outbox
         self._clock, self._new_id = clock, new_id
 
     def queue(self) -> None:
@@ -49,22 +54,12 @@ class Upkeep:
     def job(self, _task: Task, held: Held) -> Again | Done:
         """The handler; each part can run twice."""
         self._consents.expire_pending(self._clock())
-        self.expire_days()
+        self._retention.apply()
+        self._sessions.expire()
         self._purge_overdue()
         self._keep_alive(held)
+        self._outbox.find_dead(self._data)
         return Again(self._clock() + EVERY)
-
-    def expire_days(self) -> None:
-        """Delete the days that left retention."""
-        now = self._clock()
-        with self._data.reading() as session:
-            links = store.retentions(session)
-        for link_id, time_zone, retention_days in links:
-            oldest = oldest_kept(local_day(now, time_zone), retention_days)
-            with self._data.transaction() as session:
-                store.lock_link(session, link_id)  # first, as the end of a run does
-                if sync_store.expire_days(session, link_id, oldest):
-                    store.next_generation(session, link_id)
 
     def _purge_overdue(self) -> None:
         """Grants that were dead or without links for too long are destroyed as if revoked."""

@@ -7,7 +7,7 @@ import typer
 from sqlalchemy.exc import OperationalError
 
 from ga_sync.accounts.errors import Invalid, NotFound, Refusal
-from ga_sync.cli import customers, logs, processes, system
+from ga_sync.cli import customers, logs, people, processes, rights, system
 from ga_sync.cli.console import err, visible
 from ga_sync.index.errors import (
     FilterIndexError,
@@ -36,11 +36,14 @@ app.command("doctor")(system.doctor)
 app.add_typer(system.db, name="db")
 app.add_typer(system.keyring, name="keyring")
 app.add_typer(system.key, name="key")
+app.add_typer(people.user, name="user")
 app.add_typer(system.audit, name="audit")
 app.add_typer(customers.grant, name="grant")
 app.add_typer(customers.link, name="link")
 app.command("segments")(customers.segments)
 app.command("filter")(customers.filter_)
+app.command("export")(rights.export)
+app.command("forget")(rights.forget)
 
 FAILED, USAGE, CONFIGURATION, NOT_FOUND = 1, 2, 3, 4
 # The first line that fits decides; what fits none is nobody's fault but ours, and shows its traceback.

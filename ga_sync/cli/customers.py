@@ -19,7 +19,8 @@ OPERATOR = "cli"
 Customer = Annotated[str | None, typer.Option(help="Only this customer's.")]
 
 
-def _owner_of_link(service: bootstrap.Service, link_id: str) -> str:
+def owner_of_link(service: bootstrap.Service, link_id: str) -> str:
+    """Whose link this is. Raises NotFound."""
     with service.stores.data.reading() as session:
         owner = store.link_owner(session, link_id)
     if owner is None:
@@ -96,7 +97,7 @@ def link_list(customer: Customer = None, as_json: AsJson = False) -> None:
 def link_show(link_id: str, as_json: AsJson = False) -> None:
     """One link with its newest run, its quota and its days."""
     with bootstrap.Service(settings.load(), google=False) as service:
-        show(service.links.view(link_id, _owner_of_link(service, link_id)), as_json=as_json)
+        show(service.links.view(link_id, owner_of_link(service, link_id)), as_json=as_json)
 
 
 @link.command("sync")
@@ -107,7 +108,7 @@ def link_sync(
 ) -> None:
     """Queue a run now; with --wait follow it to its end (exit 1 unless it succeeds)."""
     with bootstrap.Service(settings.load(), google=False) as service:
-        customer_id = _owner_of_link(service, link_id)
+        customer_id = owner_of_link(service, link_id)
         run = service.links.sync(link_id, customer_id, OPERATOR)
         if wait:
             run = follow_run(service, link_id, customer_id, str(run["run_id"]))
@@ -120,21 +121,21 @@ def link_sync(
 def link_pause(link_id: str, as_json: AsJson = False) -> None:
     """No call to Google, no answers, nothing lost."""
     with bootstrap.Service(settings.load(), google=False) as service:
-        show(service.links.pause(link_id, _owner_of_link(service, link_id), OPERATOR), as_json=as_json)
+        show(service.links.pause(link_id, owner_of_link(service, link_id), OPERATOR), as_json=as_json)
 
 
 @link.command("resume")
 def link_resume(link_id: str, as_json: AsJson = False) -> None:
     """Lift a pause."""
     with bootstrap.Service(settings.load(), google=False) as service:
-        show(service.links.resume(link_id, _owner_of_link(service, link_id), OPERATOR), as_json=as_json)
+        show(service.links.resume(link_id, owner_of_link(service, link_id), OPERATOR), as_json=as_json)
 
 
 @link.command("remove")
 def link_remove(link_id: str, yes: Yes = False, as_json: AsJson = False) -> None:
     """Destroy a link's data and key; the last link takes its grant along."""
     with bootstrap.Service(settings.load()) as service:
-        customer_id = _owner_of_link(service, link_id)
+        customer_id = owner_of_link(service, link_id)
         confirm("This destroys the link and all its data for good. Go on?", yes=yes)
         show(service.purge.link(link_id, customer_id, OPERATOR), as_json=as_json)
 
@@ -142,7 +143,7 @@ def link_remove(link_id: str, yes: Yes = False, as_json: AsJson = False) -> None
 def segments(link_id: str, as_json: AsJson = False) -> None:
     """The segments of a link."""
     with bootstrap.Service(settings.load(), google=False) as service:
-        items, _ = service.recordings.segments(link_id, _owner_of_link(service, link_id))
+        items, _ = service.recordings.segments(link_id, owner_of_link(service, link_id))
     columns = ["segment_id", "name", "label", "recordings", "first_day", "last_day", "archived"]
     listing(items, columns, as_json=as_json)
 
@@ -155,7 +156,7 @@ def filter_(
 ) -> None:
     """The recordings that a filter is true of, newest day first, one id a line (JSON lines with --json)."""
     with bootstrap.Service(settings.load(), google=False) as service:
-        customer_id = _owner_of_link(service, link_id)
+        customer_id = owner_of_link(service, link_id)
         _, batches = service.recordings.export(link_id, customer_id, expression, Window())
         left = limit or sys.maxsize
         for day, ids in batches:

@@ -130,7 +130,7 @@ class IndexCache:
             with Session(bind) as session:
                 link = store.link(session, link_id, customer_id)
                 if link is not None:
-                    self.serve(session, link)
+                    self.serve(session, link).index.warm()
         except (KeyringError, DBAPIError) as error:
             log.warning("warming_failed", link_id=link_id, error=type(error).__name__)
         finally:

@@ -4,13 +4,16 @@ Both walk the tree top down; its depth is bounded by `expression`. Over sets, an
 part, so that evaluating inside a window of a few thousand numbers touches nothing outside of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from pyroaring import BitMap
 
 from ga_sync.index.expression import All, Expression, Not, Segment
 from ga_sync.index.ids import Flags
+
+WIDE = 1 << 22
+"""From so many numbers on, segments are intersected with each other before they are with the universe."""
 
 
 def evaluate(
@@ -36,12 +39,29 @@ def evaluate(
 
 
 def _all(expression: All, leaf: Callable[[str], BitMap], within: BitMap, *, covered: bool) -> BitMap:
-    for part in sorted(expression.parts, key=_comes_late):  # what narrows goes before what removes
-        within = evaluate(part, leaf, within, covered=covered)
-        covered = False
+    parts: Iterable[Expression] = expression.parts
+    if len(within) >= WIDE:
+        members = [leaf(part.segment_id) for part in parts if isinstance(part, Segment)]
+        if (
+            len(members) > 1
+        ):  # what several small segments share is smaller than what one has of a wide universe
+            shared = _shared(members)
+            within, covered = (shared if covered else within & shared), False
+            parts = [part for part in parts if not isinstance(part, Segment)]
+    for part in sorted(parts, key=_comes_late):  # what narrows goes before what removes
         if not within:
             break
+        within = evaluate(part, leaf, within, covered=covered)
+        covered = False
     return within
+
+
+def _shared(members: list[BitMap]) -> BitMap:
+    first, second, *others = sorted(members, key=len)
+    shared = first & second
+    for other in others:
+        shared &= other
+    return shared
 
 
 def _comes_late(part: Expression) -> bool:

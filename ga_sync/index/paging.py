@@ -1,12 +1,12 @@
 """A filter's recordings in order, page by page, and all of them as a stream.
 
 The order is last-seen day descending, and within a day the day's own order from its end. That is ordinals from the
-top down, so a page is found by evaluating in windows from the newest end: 4,096 ordinals, then sixteen times as many,
-until it is full. A frequent filter ends in the first window; a rare one pays for four or five.
+top down, so a page is found by evaluating in windows from the newest end: 4,096 ordinals, then as many as the share
+found so far says, until it is full. A frequent filter ends in the first window; a rare one pays for three or four.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,7 +15,7 @@ from pyroaring import BitMap
 
 from ga_sync.index.assemble import Ground
 from ga_sync.index.evaluate import evaluate
-from ga_sync.index.expression import Expression
+from ga_sync.index.expression import Expression, segments_of
 from ga_sync.index.ids import Numbers, Positions
 from ga_sync.index.recurring import Window
 from ga_sync.index.sets import numbers, set_of, span
@@ -46,7 +46,7 @@ def page(
     """Give up to `limit` ids behind a position, and the position of the last where more follow."""
     below = window.high if after is None else min(window.high, _below(ground, after))
     found, count = [np.empty(0, np.uint32)], 0
-    for hits in _descend(ground, window, expression, below):
+    for hits in _descend(ground, window, expression, below, lambda *known: _next_size(limit, *known)):
         found.append(hits[: limit + 1 - count])
         count += len(found[-1])
         if count > limit:
@@ -58,32 +58,38 @@ def page(
 
 def stream(ground: Ground, window: Window, expression: Expression) -> Iterator[tuple[date, list[str]]]:
     """Give all ids in order, in batches of one last-seen day and of at most `EXPORT_WINDOW` ids."""
-    for hits in _descend(ground, window, expression, window.high, size=EXPORT_WINDOW, growth=1):
+    for hits in _descend(ground, window, expression, window.high, lambda *_: EXPORT_WINDOW):
         yield from _named(ground, hits.astype(np.int64))
 
 
+def _next_size(limit: int, seen: int, found: int) -> int:
+    """How many ordinals to look at next, after so many that held so many of the answer."""
+    if not seen:
+        return FIRST_WINDOW
+    if not found:
+        return seen * GROWTH
+    return max(
+        FIRST_WINDOW, (limit + 1 - found) * seen * 4 // (found * 3)
+    )  # a third more than the share so far says
+
+
 def _descend(
-    ground: Ground,
-    window: Window,
-    expression: Expression,
-    high: int,
-    *,
-    size: int = FIRST_WINDOW,
-    growth: int = GROWTH,
+    ground: Ground, window: Window, expression: Expression, high: int, next_size: Callable[[int, int], int]
 ) -> Iterator[Numbers]:
     """Give the ordinals of the answer below `high`, descending, in pieces."""
+    seen = found = 0
     while high > window.low:
-        low = max(window.low, high - size)
+        low = max(window.low, high - next_size(seen, found))
         hits = _hits(ground, window, expression, low, high)
         if hits:
             yield numbers(hits)[::-1]
-        high, size = low, size * growth
+        seen, found, high = seen + high - low, found + len(hits), low
 
 
 def _hits(ground: Ground, window: Window, expression: Expression, low: int, high: int) -> BitMap:
     """Give the answer between two ordinals: whoever occurs once by its occurrence, whoever recurs by its slot."""
     once = evaluate(expression, ground.leaf, span(low, high)) - ground.recurring.bitmap
-    few = window.few_between(low, high)
+    few = window.few_between(low, high, segments_of(expression))
     if few is not None:
         if not len(few.canonical):
             return once

@@ -5,7 +5,7 @@ days, at its newest occurrence in that window: its *slot*. Slots are numbered in
 that a range of ordinals holds a range of slots.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 
 import numpy as np
@@ -19,6 +19,8 @@ NEVER = np.uint32(0xFFFFFFFF)
 """The next occurrence of a recording that has none."""
 FEW = 1024
 """Up to so many occurrences are followed one by one; more of them by slots, which are kept."""
+OFTEN = 64
+"""After so many pieces of pages a window's slots are worked out all the same."""
 
 
 class Recurring:
@@ -105,6 +107,7 @@ class Window:
         self.low, self.high = low, high
         self._recurring, self._leaf = recurring, leaf
         self._members: dict[str, BitMap] = {}
+        self._asked = 0
 
     @cached_property
     def _inside(self) -> slice:
@@ -156,10 +159,17 @@ class Window:
         first, last = self.canonical.searchsorted(np.array([low, high], np.uint32))
         return int(first), int(last)
 
-    def few_between(self, low: int, high: int) -> "Few | None":
-        """Give the recurring recordings of a range of ordinals if they are few, else None: then take their slots."""
+    def few_between(self, low: int, high: int, segments: Collection[str]) -> "Few | None":
+        """Give the recurring recordings of a range of ordinals if they are few, else None: then take their slots.
+
+        None also where the slots of these segments are there already, or where the window has been asked so often that
+        they are worth working out.
+        """
+        if self._members.keys() >= set(segments):
+            return None
         first, last = self._recurring.ordinals.searchsorted(np.array([low, high], np.uint32)).tolist()
-        if last - first > FEW:
+        self._asked += 1
+        if last - first > FEW or self._asked > OFTEN:
             return None
         return Few(self._recurring, slice(first, last), self.low, self.high, self._leaf)
 

@@ -5,14 +5,15 @@ All Admin API calls of the Cloud project share one quota a Pacific day, the scar
 the day's budget carries that for every link, else spread evenly over the links.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from jobs.schedule import next_due
+from jobs.schedule import spread
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 RESERVE = 10
 """One call in so many of the budget is kept for people: linking, and their own "sync now"."""
 _SLACK = 10
+_ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def for_turns(budget: int) -> int:
@@ -44,4 +45,7 @@ def facts_due(checked_at: datetime | None, now: datetime, link_id: str) -> bool:
 
     A change of time zone shows in every report; only the name and the service level wait for this.
     """
-    return checked_at is None or next_due(checked_at, link_id, DAY) <= now
+    if checked_at is None:
+        return True
+    first = _ORIGIN + spread(link_id, DAY)
+    return (checked_at - first) // DAY != (now - first) // DAY

@@ -12,7 +12,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.types import Message, Scope
 
-from ga_sync.web import grants, links, operations, pages, recordings
+from ga_sync.web import grants, links, operations, pages, recordings, rights
 from ga_sync.web.auth import Door
 from ga_sync.web.errors import HANDLERS, AnyRequest
 from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, Listing, seal, unseal
@@ -50,6 +50,8 @@ ADDRESSES = [
     recordings.segments,
     recordings.explain,
     recordings.export,
+    rights.forget,
+    rights.changes,
     operations.erase_customer,
     operations.export_customer,
     operations.list_audit,

@@ -7,7 +7,9 @@ from typing import Protocol
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
+from ga_sync.accounts.changes import Changes
 from ga_sync.accounts.export import Exports
+from ga_sync.accounts.forgetting import Forgetting
 from ga_sync.accounts.keys import Keys
 from ga_sync.accounts.linking import Linking
 from ga_sync.accounts.links import Links
@@ -51,6 +53,8 @@ class Services(Protocol):
     exports: Exports
     consents: Consents
     users: Users
+    forgetting: Forgetting
+    changes: Changes
     sessions: Sessions
 
     @property

@@ -1,23 +1,27 @@
 """Destruction: the receipt, Google's answer, crashes between any two steps, and what is left (nothing)."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
 
 from ga_sync import bootstrap
 from ga_sync.accounts.errors import NotFound
 from ga_sync.accounts.purge import Purge
+from ga_sync.index.cache import Served
 from jobs.registry import Again, Done, Held, Task
 from models.audit import first_break
 from models.data_key import DataKey, Tombstone
 from models.grant import Grant
 from models.job import Job
 from models.keyring import Owner
+from models.link import Link
 from models.revocation import Revocation
 from oauth.revocation import Revocations
 from tests.accounts.crashes import BusyStore, Killed, MortalKeyring, MortalStore, Steps
-from tests.web.bench import ACME, GLOBEX, House, Json
+from tests.web.bench import ACME, GLOBEX, House, HouseMaker, Json
 
 RECEIPT = {"grant_id", "purged_at", "google", "links", "days", "segments", "recordings"}
 
@@ -178,7 +182,8 @@ def test_a_customer_is_destroyed_whole_and_another_is_not_touched(fresh: House) 
 
 
 @pytest.mark.parametrize("what", ["grant", "last link"])
-def test_a_crash_between_any_two_steps_ends_the_same(fresh: House, what: str) -> None:
+def test_a_crash_between_any_two_steps_ends_the_same(make_house: HouseMaker, what: str) -> None:
+    fresh = make_house(backfill=1)
     step, receipts = 1, []
     while True:
         grant_id, link_id = fresh.linked()
@@ -208,7 +213,7 @@ def _killed_at(house: House, step: int, verb: str, subject: str, grant_id: str, 
     grant = receipt if verb == "grant" else receipt["grant"]
     assert grant["google"] in {"revoked", "already_dead"}
     assert grant["links"] == [link_id]
-    assert grant["days"] == 3
+    assert grant["days"] == 1
     house.forward(minutes=2)
     house.work()
     assert house.call("DELETE", f"/v1/{verb}s/{subject}") == receipt
@@ -289,3 +294,46 @@ def test_a_link_whose_key_is_gone_is_counted_as_empty_and_removed(fresh: House) 
     fresh.service.keyring.destroy([Owner("link", link_id)], ACME, fresh.clock())
     fresh.service.index.drop(link_id)
     assert fresh.call("DELETE", f"/v1/grants/{grant_id}")["recordings"] == 0
+
+
+class MovingIndex:
+    """An index cache; while a link is counted for the first time, the link moves to another grant."""
+
+    def __init__(self, index: Any, move: Callable[[], None]) -> None:  # noqa: ANN401 -- an index cache
+        self._index, self._move = index, move
+        self._moved = False
+
+    def serve(self, session: Session, link: Link) -> Served:
+        """Serve, after the move."""
+        if not self._moved:
+            self._moved = True
+            self._move()
+        served: Served = self._index.serve(session, link)
+        return served
+
+    def drop(self, link_id: str) -> None:
+        """Forget a link."""
+        self._index.drop(link_id)
+
+
+def test_a_link_that_moves_while_it_is_removed_is_removed_from_where_it_went(fresh: House) -> None:
+    _, link_id = fresh.linked(user="user0@agency.example")
+    second = fresh.consent(user="user1@agency.example")
+    service = fresh.service
+
+    def move() -> None:
+        with service.stores.data.transaction() as session:
+            session.execute(update(Link).where(Link.link_id == link_id).values(grant_id=second))
+
+    purge = Purge(
+        service.stores.data,
+        service.keyring,
+        service.tokens,
+        service.revocations,
+        cast("Any", MovingIndex(service.index, move)),
+        clock=fresh.clock,
+        new_id=bootstrap.new_id,
+    )
+    receipt = purge.link(link_id, ACME, "test")
+    assert receipt["grant"]["grant_id"] == second
+    _gone(fresh, second, link_id)

@@ -9,8 +9,7 @@ from sqlalchemy import text
 
 from ga_sync import bootstrap, doctor, settings
 from models.errors import KekUnusable, KeyringExists, KeyringMismatch, StoreNotReady
-from models.session import Store
-from tests.web.bench import House, HouseMaker, Template
+from tests.web.bench import House
 
 
 def _settings(folder: Path, **more: object) -> settings.Settings:
@@ -101,7 +100,7 @@ def test_a_stored_day_that_does_not_open_is_shown_as_damaged_and_read_anew(fresh
     ]
     assert damaged["state"] == "incomplete"
     assert "damaged" in damaged["reasons"]
-    fresh.forward(hours=1)
+    fresh.forward(hours=2)
     fresh.work()
     healed = {day["day"]: day for day in fresh.call("GET", f"/v1/links/{link_id}/days")["days"]}["2026-11-22"]
     assert "damaged" not in healed["reasons"]
@@ -172,10 +171,9 @@ def _closed_port() -> str:
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-def test_a_worker_made_twice_wants_its_upkeep_once(make_house: HouseMaker, empty_stores: Template) -> None:
-    house = make_house()
+def test_a_worker_made_twice_wants_its_upkeep_once(fresh: House) -> None:
     for _ in range(2):
-        house.service.worker()
-    with Store(house.urls[0]).reading() as session:
-        assert session.scalar(text("SELECT count(*) FROM jobs")) == 1
-    assert empty_stores.data
+        fresh.service.worker()
+    with fresh.service.stores.data.reading() as session:
+        wanted = session.scalars(text("SELECT kind FROM jobs")).all()
+    assert list(wanted).count("upkeep") == 1

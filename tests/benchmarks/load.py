@@ -73,14 +73,18 @@ def run(port: int, connections: int, seconds: float, requests: list[bytes]) -> d
         connection.ask(requests[asked % len(requests)])
         asked += 1
     began = time.perf_counter()
-    while time.perf_counter() - began < seconds:
+    waiting = connections
+    while waiting:
         for chosen, _ in chooser.select():
             connection = chosen.data
             if connection.answered():
                 taken.append(time.perf_counter() - connection.began)
                 first = first or bytes(connection.held)
-                connection.ask(requests[asked % len(requests)])
-                asked += 1
+                if time.perf_counter() - began < seconds:
+                    connection.ask(requests[asked % len(requests)])
+                    asked += 1
+                else:
+                    waiting -= 1
     took = time.perf_counter() - began
     ordered = sorted(taken)
     return {

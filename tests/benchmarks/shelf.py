@@ -194,7 +194,7 @@ def server(folder: Path) -> Iterator[tuple[int, int]]:
         "GA_SYNC_LISTEN": f"127.0.0.1:{port}",
     }
     command = [sys.executable, "-c", "from ga_sync.cli import main; main()", "serve"]
-    process = subprocess.Popen(command, env=environment)
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
         _wait_for(port, process)
         yield port, process.pid

@@ -19,7 +19,7 @@ GA_SYNC = Path(sys.executable).with_name("ga-sync")
 INHERITED = ("PATH", "PYTHONPATH", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
 TROUBLE = ("Traceback (most recent call last)", '"level": "error"', "ERROR ", "CRITICAL ")
 SHOWN = 4_000
-READY_SECONDS, STOP_SECONDS, COMMAND_SECONDS = 60.0, 20.0, 90.0
+READY_SECONDS, STOP_SECONDS, COMMAND_SECONDS = 120.0, 30.0, 120.0
 
 
 def free_port() -> int:

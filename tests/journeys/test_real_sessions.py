@@ -121,7 +121,7 @@ def expected() -> dict[str, set[str]]:
     }
 
 
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(300)
 def test_a_shop_finds_exactly_its_own_sessions(expected: dict[str, set[str]], tmp_path: Path) -> None:
     """Link, synchronise, and compare every audience; then the clock alone brings the next run."""
     offset, described = tmp_path / "offset", tmp_path / "mapping.json"

@@ -12,6 +12,7 @@ from ga_sync.analytics.client import Google
 from ga_sync.index.cache import IndexCache, Served
 from ga_sync.index.day import decode
 from ga_sync.sync import store as sync_store
+from ga_sync.sync.announce import Announcer
 from ga_sync.sync.budget import AdminBudget
 from ga_sync.sync.pipeline import Pipeline, Policy
 from ga_sync.sync.stage import members_of
@@ -72,7 +73,13 @@ class Bench:
     admin_budget: int = 1000
 
     def pipeline(
-        self, google: Google | None = None, *, data: Store | None = None, share: float = 0.5
+        self,
+        google: Google | None = None,
+        *,
+        data: Store | None = None,
+        share: float = 0.5,
+        backfill: int = BACKFILL,
+        announcer: Announcer | None = None,
     ) -> Pipeline:
         """As one process has it."""
         return Pipeline(
@@ -80,12 +87,13 @@ class Bench:
             self.keyring,
             google or self.google,
             self.tokens,
-            Policy(INTERVAL, BACKFILL, share),
+            Policy(INTERVAL, backfill, share),
             self.budget(),
             clock=self.clock,
             jitter=lambda: 0.5,
             new_id=new_id,
             wait=lambda _event, seconds: self.waits.append(seconds),
+            announcer=announcer,
         )
 
     def budget(self) -> AdminBudget:

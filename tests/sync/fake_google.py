@@ -45,6 +45,7 @@ class Call:
     day: date | None = None
     audiences: tuple[str, ...] = ()
     offset: int = 0
+    columns: int = 0
 
 
 @dataclass
@@ -68,6 +69,8 @@ class FakeAnalytics:
     totals: dict[date, int] = field(default_factory=dict)
     row_counts: deque[int] = field(default_factory=deque)
     quota: QuotaState | None = None
+    reported_zone: str = ""
+    folds: Callable[[tuple[str, ...]], bool] = lambda _asked: False
     calls: list[Call] = field(default_factory=list)
     count: Callable[[str], None] = lambda _method: None
     before: Callable[[str], None] = lambda _method: None
@@ -124,7 +127,7 @@ class FakeAnalytics:
             if name
         )
         apart = len(request.dimensions) == 1
-        self._called(Call("run_report", token, day, asked, request.offset))
+        self._called(Call("run_report", token, day, asked, request.offset, len(request.dimensions)))
         rows = self._rows(day, asked) if asked else [("", id_) for id_ in sorted(self._known(day))]
         page = rows[request.offset : request.offset + min(self.page_size, request.limit)]
         return ReportPage(
@@ -133,7 +136,8 @@ class FakeAnalytics:
             ),
             row_count=self.row_counts.popleft() if asked and self.row_counts else len(rows),
             total=self.totals.get(day, len(rows)) if asked else len(rows),
-            flags=self.flags.get(day, Flags()),
+            flags=self.flags.get(day, Flags())
+            | Flags(data_loss_from_other_row=bool(asked) and self.folds(asked), time_zone=self.reported_zone),
             quota=self.quota,
         )
 

@@ -19,7 +19,7 @@ def test_the_first_run_reads_every_day_of_the_window_newest_first(bench: Bench) 
     outcome = bench.sync()
     assert bench.google.days_asked() == WINDOW
     assert bench.google.seen_asked() == [back(4), back(5)]
-    assert outcome.at == bench.clock() + INTERVAL
+    assert outcome.at == bench.regular()
     run = bench.last_run
     assert (run.status, run.days_read, run.days_left, run.error) == (RunStatus.SUCCEEDED, BACKFILL, 0, None)
     assert (run.requests, run.rows) == (BACKFILL + 2, 5 * BACKFILL + 2)

@@ -18,7 +18,7 @@ FAILED, PARTIAL = RunStatus.FAILED, RunStatus.PARTIAL
 
 
 def ended(error: Exception | None, days_read: int = 0) -> Outcome:
-    return settle(error, days_read, NOW, HOUR)
+    return settle(error, days_read, NOW, NOW + HOUR)
 
 
 def test_a_run_that_read_all_it_wanted_has_succeeded() -> None:

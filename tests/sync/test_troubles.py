@@ -99,7 +99,7 @@ def test_our_own_fault_alarms_operators_and_breaks_no_link(
     alarms = [line for line in logs if line["event"] == "sync_needs_operator"]
     assert [line["error"] for line in alarms] == [error.slug.replace("-", "_")]
     assert (bench.last_run.status, bench.row().status) == (RunStatus.FAILED, LinkStatus.ACTIVE)
-    assert outcome.at == bench.clock() + INTERVAL
+    assert outcome.at == bench.regular()
 
 
 def test_a_failed_listing_changes_nothing_but_the_run(bench: Bench) -> None:
@@ -133,7 +133,7 @@ def test_a_401_that_stays_fails_the_run_and_the_grant_stays_active(bench: Bench)
     assert bench.google.days_asked() == [TODAY, TODAY]
     assert bench.grant_status() == "active"
     assert bench.row().status == LinkStatus.ACTIVE
-    assert outcome.at == bench.clock() + INTERVAL
+    assert outcome.at == bench.regular()
 
 
 def test_a_dead_grant_fails_the_run_and_is_tried_again_slowly(bench: Bench) -> None:
@@ -151,7 +151,7 @@ def test_a_token_endpoint_that_fails_is_asked_again_at_the_next_turn(bench: Benc
     outcome = bench.sync()
     assert (bench.last_run.status, bench.last_run.error) == (RunStatus.FAILED, "token_unavailable")
     assert bench.grant_status() == "active"
-    assert outcome.at == bench.clock() + INTERVAL
+    assert outcome.at == bench.regular()
 
 
 def test_a_refused_client_is_the_operators_alarm(bench: Bench) -> None:
@@ -182,7 +182,7 @@ def test_the_third_failure_ends_the_run(bench: Bench) -> None:
     assert (bench.last_run.status, bench.last_run.error) == (RunStatus.FAILED, "google_unavailable")
     assert bench.google.days_asked() == [TODAY] * 3
     assert bench.last_run.requests == 3
-    assert outcome.at == bench.clock() + INTERVAL == bench.last_run.retry_at
+    assert outcome.at == bench.regular() == bench.last_run.retry_at
 
 
 def test_after_some_days_it_ends_the_run_as_partial(bench: Bench) -> None:

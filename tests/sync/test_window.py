@@ -4,7 +4,17 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from ga_sync.sync.window import first_day, local_day, oldest_kept, seals_at, to_read, wanted
+from ga_sync.sync.window import (
+    first_day,
+    heals,
+    heals_at,
+    local_day,
+    oldest_kept,
+    same_days,
+    seals_at,
+    to_read,
+    wanted,
+)
 
 TODAY = date(2026, 11, 23)
 
@@ -71,12 +81,12 @@ def test_the_future_is_never_wanted() -> None:
     assert max(wanted(TODAY, back(3), 90)) == TODAY
 
 
-def test_inside_the_window_every_unsealed_day_is_read_newest_first() -> None:
+def test_inside_the_window_every_unsealed_day_is_read_and_what_is_missing_comes_first() -> None:
     days = wanted(TODAY, back(9), 90)
     states = dict(
         zip(days, ["provisional", "suspect", "incomplete", "complete", "complete", "missing"], strict=False)
     )
-    assert to_read(days, states, 10) == [back(0), back(1), back(2), *(back(n) for n in range(5, 10))]
+    assert to_read(days, states, 10) == [*(back(n) for n in range(5, 10)), back(0), back(1), back(2)]
 
 
 def test_beyond_the_window_only_what_an_outage_left_is_read() -> None:
@@ -84,7 +94,40 @@ def test_beyond_the_window_only_what_an_outage_left_is_read() -> None:
     states = dict.fromkeys(days, "complete")
     states |= {back(5): "provisional", back(6): "suspect", back(7): "incomplete"}
     del states[back(8)]
-    assert to_read(days, states, 3) == [back(5), back(8)]
+    assert to_read(days, states, 3) == [back(8), back(5)]
+
+
+def test_a_sealed_day_that_is_due_for_one_reading_more_comes_last_and_only_inside_the_window() -> None:
+    days = wanted(TODAY, back(5), 90)
+    states = dict.fromkeys(days, "complete") | {back(0): "provisional"}
+    assert to_read(days, states, 4, {back(2), back(5)}) == [back(0), back(2)]
+    assert to_read(days, states | {back(2): "suspect"}, 4, {back(2)}) == [back(0), back(2)]
+
+
+@pytest.mark.parametrize(
+    ("began", "now", "expected"),
+    [(13, 14, True), (13, 13, False), (14, 14, False), (15, 16, False), (5, 40, True)],
+)
+def test_a_sealed_day_heals_once_from_d_plus_14_on(began: int, now: int, *, expected: bool) -> None:
+    day = date(2026, 11, 1)
+    midnight = datetime(2026, 11, 1, 23, tzinfo=UTC) - timedelta(days=1)
+    assert heals_at(day, "Europe/Berlin") == midnight + timedelta(days=14)
+    began_at, at = midnight + timedelta(days=began), midnight + timedelta(days=now)
+    assert heals(day, began_at, at, "Europe/Berlin") is expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("Asia/Calcutta", "Asia/Kolkata", True),
+        ("UTC", "Etc/UTC", True),
+        ("Europe/Berlin", "Europe/Paris", True),
+        ("Europe/Berlin", "Africa/Lagos", False),
+        ("Europe/Berlin", "Asia/Tokyo", False),
+    ],
+)
+def test_two_names_of_one_zone_cut_the_same_days(one: str, other: str, *, expected: bool) -> None:
+    assert same_days(one, other, datetime(2026, 11, 23, 12, tzinfo=UTC)) is expected
 
 
 def test_a_link_with_all_days_sealed_reads_nothing() -> None:

@@ -107,9 +107,11 @@ class House:
         expect: int = 200,
     ) -> Json:
         """Ask a door; the answer, which must have the status that is expected."""
-        answer = self.client.request(
-            method, path, headers=self.headers(role, customer), **({} if body is None else {"json": body})
-        )
+        headers = self.headers(role, customer)
+        if body is None:
+            answer = self.client.request(method, path, headers=headers)
+        else:
+            answer = self.client.request(method, path, headers=headers, json=body)
         assert answer.status_code == expect, answer.text
         found: Json = answer.json() if answer.content else {}
         return found
@@ -209,12 +211,10 @@ class House:
 
 
 @contextmanager
-def house(source: Template, folder: Path, *, backfill: int = 3, **more: object) -> Iterator[House]:
+def house(source: Template, folder: Path, *, backfill: int = 3, **more: Any) -> Iterator[House]:  # noqa: ANN401
     """A house over a copy of ``source``, with a Google of its own; everything is stopped afterwards."""
     clock = SettableClock()
-    world = generate(
-        7, now=clock(), days=12, shops=1, agency_properties=more.pop("agency", 3), sessions_per_day=20
-    )
+    world = generate(7, now=clock(), days=12, shops=1, agency_properties=3, sessions_per_day=20)
     for number in range(3):
         email = f"user{number}@agency.example"
         world.users[email] = GoogleUser(email, world.users[AGENCY].properties)

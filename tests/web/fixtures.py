@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import httpx
 import pytest
@@ -44,8 +45,8 @@ def make_house(empty_stores: Template, tmp_path_factory: pytest.TempPathFactory)
     """Makes houses that the test may turn upside down."""
     with ExitStack() as undo:
 
-        def make(**more: object) -> House:
-            return undo.enter_context(house(empty_stores, tmp_path_factory.mktemp("house"), **more))  # type: ignore[arg-type]
+        def make(**more: Any) -> House:  # noqa: ANN401
+            return undo.enter_context(house(empty_stores, tmp_path_factory.mktemp("house"), **more))
 
         yield make
 

@@ -126,17 +126,20 @@ def test_another_customers_grant_is_not_found(shared: Shared, method: str, path:
 
 def test_another_customer_in_a_body_or_a_list_is_not_found(shared: Shared) -> None:
     house = shared.house
-    mine = {"role": "console", "customer": GLOBEX}
-    house.refused("not-found", "POST", "/v1/grants", {"customer_id": ACME, "return_url": "x"}, **mine)
+    house.refused(
+        "not-found", "POST", "/v1/grants", {"customer_id": ACME, "return_url": "x"}, customer=GLOBEX
+    )
     link = {"grant_id": shared.grant_id, "property": "x", "parameter_name": "", "retention_days": 0}
-    house.refused("not-found", "POST", "/v1/links", link, **mine)
+    house.refused("not-found", "POST", "/v1/links", link, customer=GLOBEX)
     house.refused("not-found", "POST", "/v1/links", {**link, "grant_id": "\0"})
     for path in ("/v1/grants", "/v1/links"):
-        house.refused("not-found", "GET", f"{path}?customer_id={ACME}&limit=0", **mine)
-        assert house.call("GET", path, **mine)[path.removeprefix("/v1/")] == []
+        house.refused("not-found", "GET", f"{path}?customer_id={ACME}&limit=0", customer=GLOBEX)
+        assert house.call("GET", path, customer=GLOBEX)[path.removeprefix("/v1/")] == []
     for method, path in (("DELETE", f"/v1/customers/{ACME}"), ("GET", f"/v1/customers/{ACME}/export")):
-        house.refused("not-found", method, path, **mine)
-        house.refused("not-found", method, f"{path}?customer_id={GLOBEX}&link_id=x&grant_id=y", **mine)
+        house.refused("not-found", method, path, customer=GLOBEX)
+        house.refused(
+            "not-found", method, f"{path}?customer_id={GLOBEX}&link_id=x&grant_id=y", customer=GLOBEX
+        )
 
 
 def test_only_administrators_read_the_audit_log(shared: Shared) -> None:

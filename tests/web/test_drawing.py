@@ -60,5 +60,7 @@ def test_days_that_a_run_has_read_count_before_they_are_published() -> None:
     days = [{"day": f"2026-11-0{number}", "state": "missing"} for number in (1, 2, 3)]
     shown = read_so_far(days, {"status": "running", "days_read": 2})
     assert [one["state"] for one in shown] == ["read", "read", "missing"]
-    assert [one["state"] for one in read_so_far(days, {"status": "failed", "days_read": 2})] == ["missing"] * 3
+    assert [one["state"] for one in read_so_far(days, {"status": "failed", "days_read": 2})] == [
+        "missing"
+    ] * 3
     assert read_so_far(days, None)[0]["day"] == "2026-11-03"

@@ -5,13 +5,13 @@ import pytest
 from tests.web.bench import ACME, House, Json, Shared
 
 
-def _walk(house: House, path: str, name: str, limit: int = 1, **how: str) -> list[Json]:
+def _walk(house: House, path: str, name: str, limit: int = 1, *, role: str = "console") -> list[Json]:
     found: list[Json] = []
     cursor: str | None = None
     mark = "&" if "?" in path else "?"
     while True:
         at = f"{path}{mark}limit={limit}" + (f"&cursor={cursor}" if cursor else "")
-        page = house.call("GET", at, **how)  # type: ignore[arg-type]
+        page = house.call("GET", at, role=role)
         assert len(page[name]) <= limit
         found += page[name]
         cursor = page["next_cursor"]
@@ -19,46 +19,46 @@ def _walk(house: House, path: str, name: str, limit: int = 1, **how: str) -> lis
             return found
 
 
-def _lists(shared: Shared) -> list[tuple[str, str, dict[str, str]]]:
+def _lists(shared: Shared) -> list[tuple[str, str, str]]:
     grant = f"/v1/grants/{shared.grant_id}"
     return [
-        ("/v1/grants", "grants", {}),
-        ("/v1/links", "links", {}),
-        (f"{grant}/properties", "properties", {}),
+        ("/v1/grants", "grants", "console"),
+        ("/v1/links", "links", "console"),
+        (f"{grant}/properties", "properties", "console"),
         (
             f"{grant}/properties/{shared.property_name.removeprefix('properties/')}/dimensions",
             "dimensions",
-            {},
+            "console",
         ),
-        (f"{shared.at}/runs", "runs", {}),
-        (f"{shared.at}/days", "days", {}),
-        (f"{shared.at}/segments", "segments", {}),
-        ("/v1/audit", "events", {"role": "admin"}),
+        (f"{shared.at}/runs", "runs", "console"),
+        (f"{shared.at}/days", "days", "console"),
+        (f"{shared.at}/segments", "segments", "console"),
+        ("/v1/audit", "events", "admin"),
     ]
 
 
 @pytest.mark.parametrize("number", range(8))
 def test_every_list_pages_through_all_items_once(shared: Shared, number: int) -> None:
-    path, name, how = _lists(shared)[number]
-    whole = shared.house.call("GET", f"{path}?limit=1000", **how)  # type: ignore[arg-type]
+    path, name, role = _lists(shared)[number]
+    whole = shared.house.call("GET", f"{path}?limit=1000", role=role)
     assert whole["next_cursor"] is None
     assert whole[name]
-    assert _walk(shared.house, path, name, **how) == whole[name]
-    assert _walk(shared.house, path, name, 3, **how) == whole[name]
+    assert _walk(shared.house, path, name, role=role) == whole[name]
+    assert _walk(shared.house, path, name, 3, role=role) == whole[name]
 
 
 @pytest.mark.parametrize("number", range(8))
 @pytest.mark.parametrize("limit", ["0", "-1", "1001", "x", "1.5", ""])
 def test_a_limit_out_of_range_is_refused(shared: Shared, number: int, limit: str) -> None:
-    path, _, how = _lists(shared)[number]
-    shared.house.refused("invalid", "GET", f"{path}?limit={limit}", **how)
+    path, _, role = _lists(shared)[number]
+    shared.house.refused("invalid", "GET", f"{path}?limit={limit}", role=role)
 
 
 @pytest.mark.parametrize("number", range(8))
 @pytest.mark.parametrize("cursor", ["", "x", "nonsense", "A" * 40, "A" * 5000, "%C3%A9", "%00"])
 def test_a_forged_cursor_is_refused(shared: Shared, number: int, cursor: str) -> None:
-    path, _, how = _lists(shared)[number]
-    shared.house.refused("cursor-invalid", "GET", f"{path}?cursor={cursor}", **how)
+    path, _, role = _lists(shared)[number]
+    shared.house.refused("cursor-invalid", "GET", f"{path}?cursor={cursor}", role=role)
 
 
 def test_a_cursor_fits_no_other_list_window_or_customer(shared: Shared) -> None:

@@ -49,8 +49,8 @@ def test_order_is_last_seen_day_descending(shared: Shared) -> None:
             for one in ids:
                 last_seen[one] = max(day, last_seen.get(one, ""))
     segment = max(shared.inside(), key=lambda one: len(shared.inside()[one]))
-    days = [last_seen[one] for one in _all_ids(shared, {"filter": {"segment": segment}})]
-    assert days == sorted(days, reverse=True)
+    seen = [last_seen[one] for one in _all_ids(shared, {"filter": {"segment": segment}})]
+    assert seen == sorted(seen, reverse=True)
 
 
 def test_counts_by_day_and_by_segment_agree_with_single_counts(shared: Shared) -> None:
@@ -186,12 +186,13 @@ def test_unbounded_filters_are_refused_but_by_match(shared: Shared) -> None:
 
 
 def test_unknown_segments_are_refused_everywhere(shared: Shared) -> None:
-    for what, body in (
+    bodies: list[tuple[str, Json]] = [
         ("query", {}),
         ("count", {}),
         ("match", {"recording_ids": []}),
         ("explain", {"recording_ids": []}),
-    ):
+    ]
+    for what, body in bodies:
         asked = {"filter": {"segment": "1"}, **body}
         shared.house.refused("unknown-segment", "POST", f"{shared.at}/recordings/{what}", asked)
     shared.house.refused("unknown-segment", "GET", f"{shared.at}/recordings/export?filter=1", role="store")
@@ -236,7 +237,8 @@ def test_windows_may_be_far_out(shared: Shared, first: str | None, last: str | N
 def test_from_after_to_is_refused(shared: Shared) -> None:
     segment = next(iter(shared.inside()))
     window = {"from": "2026-11-20", "to": "2026-11-19"}
-    for what, more in (("query", {}), ("count", {}), ("match", {"recording_ids": []})):
+    bodies: list[tuple[str, Json]] = [("query", {}), ("count", {}), ("match", {"recording_ids": []})]
+    for what, more in bodies:
         body = {"filter": {"segment": segment}, **window, **more}
         shared.house.refused("invalid", "POST", f"{shared.at}/recordings/{what}", body)
     for path in ("days?", f"recordings/export?filter={segment}&"):

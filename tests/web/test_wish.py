@@ -43,13 +43,18 @@ def test_an_address_says_everything(wish: Wish) -> None:
     assert read_wish(parse_qsl(write_wish(wish), keep_blank_values=True)) == wish
 
 
-@given(st.lists(st.tuples(st.sampled_from(["g", "join", "from", "to", "at", "filter"]), st.text(max_size=20))))
+@given(
+    st.lists(st.tuples(st.sampled_from(["g", "join", "from", "to", "at", "filter"]), st.text(max_size=20)))
+)
 def test_no_address_is_an_error(query: list[tuple[str, str]]) -> None:
     wish = read_wish(query)
     assert read_wish(parse_qsl(write_wish(wish), keep_blank_values=True)) == wish
 
 
-@given(wishes, st.text(max_size=30) | st.sampled_from(["add:1", "not:1", "drop:0:1", "op:1:all", "group", "clear"]))
+@given(
+    wishes,
+    st.text(max_size=30) | st.sampled_from(["add:1", "not:1", "drop:0:1", "op:1:all", "group", "clear"]),
+)
 def test_no_click_is_an_error(wish: Wish, action: str) -> None:
     after = act(wish, action)
     assert len(after.groups) <= max(MOST_GROUPS, len(wish.groups) + 1)
@@ -76,7 +81,10 @@ def clicked(*actions: str) -> Wish:
         (["add:1", "group", "add:2"], All((Segment("1"), Segment("2")))),
         (["add:1", "group", "add:2", "join:any"], Any_((Segment("1"), Segment("2")))),
         (["add:1", "group", "add:2", "join:any", "join:all"], All((Segment("1"), Segment("2")))),
-        (["add:1", "group", "add:2", "at:0", "add:3"], All((Any_((Segment("1"), Segment("3"))), Segment("2")))),
+        (
+            ["add:1", "group", "add:2", "at:0", "add:3"],
+            All((Any_((Segment("1"), Segment("3"))), Segment("2"))),
+        ),
         (["add:1", "add:2", "drop:0:1"], Segment("2")),
         (["add:1", "group", "add:2", "drop:0:"], Segment("2")),
         (["add:1", "op:0:nonsense", "nonsense", "group", "group"], Segment("1")),

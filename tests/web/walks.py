@@ -40,7 +40,10 @@ def form(page: httpx.Response, action: str) -> tuple[str, dict[str, Any]]:
 
 
 def send(
-    client: TestClient[Litestar], page: httpx.Response, action: str, **more: Any  # noqa: ANN401 -- any field
+    client: TestClient[Litestar],
+    page: httpx.Response,
+    action: str,
+    **more: Any,  # noqa: ANN401 -- any field
 ) -> httpx.Response:
     """Send a form of the page, with ``more`` filled in; the answer, no redirect followed."""
     address, fields = form(page, action)

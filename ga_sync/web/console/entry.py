@@ -1,7 +1,5 @@
 """Signing in and out, and the one-time address at which a person sets a password."""
 
-from urllib.parse import urlsplit
-
 from litestar import get, post
 from litestar.datastructures import Cookie
 from litestar.params import FromPath
@@ -21,9 +19,9 @@ _NOBODY = ""
 
 def safe_next(address: str) -> str:
     """Where to go after signing in: a page of the console or of the administrators, nothing else."""
-    path = urlsplit(address).path if address.isprintable() and "\\" not in address else ""
-    ours = address.startswith("/") and (path + "/").startswith(("/console/", "/admin/"))
-    return address if ours else HOME
+    path = address.partition("?")[0]
+    plain = address.isprintable() and "\\" not in address
+    return address if plain and f"{path}/".startswith(("/console/", "/admin/")) else HOME
 
 
 def _form(services: Services, address: str, email: str, wrong: str = "", status: int = 200) -> Template:
