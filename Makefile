@@ -20,6 +20,8 @@ ARGS ?=
 TESTS ?= tests
 WORKERS ?= auto
 FLOOR = 95
+FOLDER ?= build/screenshots
+STOPS ?=
 EXAMPLES ?= 2000
 
 # An interpreter that is found may still be an empty shim or too old, so each is asked.
@@ -33,7 +35,7 @@ ifneq ($(SOUND),yes)
 .PHONY: $(VENV)/made
 endif
 
-.PHONY: help demo test bench prove lint format types layers tests lock clean
+.PHONY: help demo test bench prove lint format types layers tests lock clean screenshots
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -93,6 +95,10 @@ bench: $(VENV)/installed-dev
 
 prove: $(VENV)/installed-dev
 	@GA_SYNC_MACHINE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/index/test_machine.py -q --timeout 3600
+
+# Pictures of every page, by the system's Chromium: FOLDER=… says where to, STOPS="…" takes only those.
+screenshots: $(VENV)/installed-dev
+	@$(BIN)/python -m tests.browser.screenshots $(FOLDER) $(STOPS)
 
 lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && echo "style: nothing to say"

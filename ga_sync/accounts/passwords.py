@@ -59,6 +59,6 @@ class Passwords:
             except (VerificationError, InvalidHashError):
                 return False
 
-    def outdated(self, stored: str) -> bool:
-        """Whether it was hashed with other parameters than today's."""
-        return self._hasher.check_needs_rehash(stored)
+    def renewed(self, stored: str, password: str) -> str:
+        """What to store of a password that matched: hashed anew where it was with other parameters than today's."""
+        return self.hash(_normal(password)) if self._hasher.check_needs_rehash(stored) else stored

@@ -83,9 +83,16 @@ class Sessions:
         stored = row.password_hash if row is not None and row.disabled_at is None else None
         if not self._passwords.matches(stored, password) or row is None:
             raise SignInRefused(_REFUSED)
-        return self._begin(row, (account, source), former)
+        return self._begin(row, self._renewed(row, password), (account, source), former)
 
-    def _begin(self, proved: User, counted: tuple[bytes, bytes], former: str | None) -> SignedIn:
+    def _renewed(self, row: User, password: str) -> str | None:
+        """What to store: where a password was hashed more cheaply than today, it is hashed anew."""
+        stored = row.password_hash
+        return self._passwords.renewed(stored, password) if stored is not None else None
+
+    def _begin(
+        self, proved: User, renewed: str | None, counted: tuple[bytes, bytes], former: str | None
+    ) -> SignedIn:
         token, now = self._random(32).hex(), self._clock()
         with self._data.transaction() as session:
             row = session.get(User, proved.user_id, with_for_update=True)
@@ -94,7 +101,7 @@ class Sessions:
             throttle.absolve(session, *counted)
             if former is not None:
                 user_store.end(session, token_hash(former))
-            row.last_login_at = now
+            row.last_login_at, row.password_hash = now, renewed
             session.add(_entry(row, token, now))
             append(session, now, f"user:{row.user_id}", "session.begin", row.user_id, row.customer_id)
         return SignedIn(person_of(self._keyring, row), token, int(LIFE.total_seconds()))

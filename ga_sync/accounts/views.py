@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from ga_sync.analytics import errors as analytics_errors
+from ga_sync.analytics.quota import Kind, limits_for
 from ga_sync.index.store import HeldSegment
 from ga_sync.sync.completeness import worst
 from ga_sync.sync.links import OpenLink
@@ -104,9 +105,32 @@ def link(
         "retention_days": row.retention_days,
         "next_sync_at": moment(next_sync_at) if status != LinkStatus.PAUSED else None,
         "last_run": run(last_run) if last_run else None,
-        "quota": (row.quota or {}).get("kinds"),
+        "quota": quota(row, last_run),
         "days": worst(day_states)[1],
     }
+
+
+def quota(row: Link, last_run: Run | None) -> View | None:
+    """What Google told of each of the property's quotas, and what we make of it; None before the first run.
+
+    ``plan``: what stopped the newest run and when it goes on, how many days are left, when the audiences were listed,
+    and what we did in the hour before that run's end: failures of Google and reports that may be thresholded.
+    """
+    if not row.quota:
+        return None
+    limits = limits_for(row.service_level)
+    kinds = {name: {**one, "limit": limits.get(Kind(name))} for name, one in row.quota["kinds"].items()}
+    stopped = last_run is not None and (last_run.error or "").startswith("quota_")
+    plan = {
+        "stopped_by": last_run.error if last_run and stopped else None,
+        "goes_on_at": moment(last_run.retry_at) if last_run and stopped else None,
+        "days_left": last_run.days_left if last_run else None,
+        "told_at": row.quota.get("at"),
+        "segments_checked_at": moment(row.segments_checked_at),
+        "server_errors": len(row.quota.get("errors", ())),
+        "thresholded_requests": len(row.quota.get("thresholded", ())),
+    }
+    return {**kinds, "plan": plan}
 
 
 def run(row: Run) -> View:

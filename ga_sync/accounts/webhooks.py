@@ -1,7 +1,7 @@
 """Events for the console: an outbox written in the transaction that makes them true, emptied by a job each.
 
 Signed as Standard Webhooks are: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-An event that is sent twice has the same ``webhook-id`` both times. Events hold ids, a status and a reason, nothing else.
+An event that is sent twice has the same ``webhook-id`` both times. Events hold ids, a status and a reason, no more.
 """
 
 import base64
@@ -22,7 +22,7 @@ from ga_sync.accounts.views import moment
 from jobs import store as jobs_store
 from jobs.errors import GiveUp, RetryAt
 from jobs.registry import Again, Done, Held, Task
-from models.grant import GrantStatus
+from models.grant import Grant, GrantStatus
 from models.link import Link
 from models.run import RunStatus
 from models.session import Store
@@ -149,18 +149,24 @@ class Notices:
             grant = store.grant(session, task.subject_id, task.customer_id)
             if grant is None or grant.status != GrantStatus.RECONSENT_REQUIRED or grant.purge_at is None:
                 return Done()
-            died_at = min(grant.purge_at - DEAD_LIFE, now)
-            day = stage(now - died_at)
-            event_id = str(uuid.uuid5(_NAMES, f"{task.subject_id}/{grant.purge_at.isoformat()}/{day}"))
-            data: Body = {
-                "grant_id": grant.grant_id,
-                "status": grant.status,
-                "reason": grant.reason if day == 0 else f"purged_in_{DEAD_LIFE.days - day}_days",
-            }
-            type_ = "grant.purge_notice" if day else "grant.reconsent_required"
-            self._outbox.put(session, event_id, type_, grant.customer_id, data)
-        later = [died_at + timedelta(days=one) for one in NOTICE_DAYS if one > day]
-        return Again(later[0] if later else grant.purge_at + timedelta(days=1))
+            died_at, left = grant.purge_at - DEAD_LIFE, grant.purge_at - now
+            day = 0 if task.epoch == 1 else stage(now - died_at)
+            if left > timedelta(0):
+                self._tell(session, grant, day, left.days)
+        turns = [died_at + timedelta(days=one) for one in NOTICE_DAYS]
+        return Again(
+            next((turn for turn in turns if turn > now), max(grant.purge_at, now) + timedelta(days=1))
+        )
+
+    def _tell(self, session: Session, grant: Grant, day: int, days_left: int) -> None:
+        """Of one end and stage the id is always the same, so that a repetition is known for one."""
+        event_id = str(uuid.uuid5(_NAMES, f"{grant.grant_id}/{grant.purge_at}/{day}"))
+        data: Body = {"grant_id": grant.grant_id, "status": grant.status}
+        if day:
+            type_, data["reason"] = "grant.purge_notice", f"purged_in_{days_left}_days"
+        else:
+            type_, data["reason"] = "grant.reconsent_required", grant.reason
+        self._outbox.put(session, event_id, type_, grant.customer_id, data)
 
 
 class Postman:

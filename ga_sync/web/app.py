@@ -9,10 +9,10 @@ from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusConfig
 from litestar.types import Message, Scope
 
-from ga_sync.web import grants, links, operations, pages, recordings, rights
+from ga_sync.web import grants, links, metrics, operations, pages, recordings, rights
 from ga_sync.web.auth import Door
 from ga_sync.web.errors import HANDLERS, AnyRequest
 from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, Listing, seal, unseal
@@ -20,6 +20,7 @@ from ga_sync.web.reading import StrictRequest
 from ga_sync.web.services import Services
 from ga_sync.web.site import page_state, templates
 from ga_sync.web.site import pages as site_pages
+from ga_sync.web.tracing import Traced
 from models.keyring import SYSTEM
 
 MAX_BODY = 16 * 1024 * 1024
@@ -58,6 +59,7 @@ ADDRESSES = [
     operations.openapi,
     operations.healthz,
     operations.readyz,
+    metrics.metrics,
     pages.guide,
     pages.start_guided,
     pages.start_at_once,
@@ -114,8 +116,8 @@ def _listings(services: Services) -> Callable[..., Listing]:
 
 def create_app(services: Services) -> Litestar:
     """The ASGI application over a wired service."""
-    metrics = PrometheusConfig(app_name="ga_sync", prefix="ga_sync", group_path=True)
-    addresses: list[Any] = [*ADDRESSES, site_pages(), PrometheusController]
+    counted = PrometheusConfig(app_name="ga_sync", prefix="ga_sync", group_path=True)
+    addresses: list[Any] = [*ADDRESSES, site_pages()]
     return Litestar(
         route_handlers=addresses,
         dependencies={
@@ -126,10 +128,12 @@ def create_app(services: Services) -> Litestar:
         request_class=StrictRequest,
         exception_handlers=HANDLERS,
         request_max_body_size=MAX_BODY,
-        middleware=[metrics.middleware],
+        middleware=[Traced(services), counted.middleware],
         before_send=[_marked(services)],
         template_config=templates(),
-        openapi_config=OpenAPIConfig(title="ga-sync", version="1", path="/openapi", render_plugins=[JsonRenderPlugin()]),
+        openapi_config=OpenAPIConfig(
+            title="ga-sync", version="1", path="/openapi", render_plugins=[JsonRenderPlugin()]
+        ),
         logging_config=None,
         signature_types=[Services, Listing],
     )

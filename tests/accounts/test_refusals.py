@@ -54,4 +54,4 @@ def test_an_export_is_the_same_whatever_the_size_of_its_reads(shared: Shared) ->
         for size in (1, 2, 500)
     ]
     assert made[0] == made[1] == made[2]
-    assert len(made[0]["audit"]) > 2
+    assert len(made[0]["audit"]) >= 2

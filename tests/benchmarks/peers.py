@@ -235,8 +235,8 @@ class Redis:
         return [self._ids[int(place)] for place in self._wire.ask("SORT", "found", "LIMIT", 0, 50)]
 
     def count(self, a: str, b: str, c: str) -> int:
-        self._wire.ask("SINTERSTORE", "found", a, b)
-        return int(self._wire.ask("SDIFFSTORE", "found", "found", c))
+        both, all_three = self._wire.ask_all([("SINTERCARD", 2, a, b), ("SINTERCARD", 3, a, b, c)])
+        return int(both) - int(all_three)
 
     def match(self, a: str, b: str, c: str, ids: Sequence[str]) -> set[str]:
         places = [self._place[id_] for id_ in ids if id_ in self._place]

@@ -167,8 +167,9 @@ def console_stops(tour: Tour) -> Iterator[str]:
     yield "console-workbench"
     at = tour.page.url
     for button in ("#a2", "#a3", "#x5"):
+        before = tour.page.url
         tour.page.click(button)
-        tour.page.wait_for_load_state("networkidle")
+        tour.page.wait_for_function("before => location.href !== before", arg=before)
     yield "console-workbench-filtered"
     tour.go(f"{at}?filter=((")
     yield "console-workbench-refused"

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete, func, select
 
 from ga_sync.accounts.changes import Changes
 from ga_sync.accounts.errors import CursorExpired
@@ -17,7 +19,9 @@ from ga_sync.accounts.recordings import Recordings, Window
 from ga_sync.accounts.retention import Retention
 from ga_sync.analytics import errors as google
 from ga_sync.index.cache import IndexCache
+from ga_sync.sync.forgets import entries
 from models.change import Change
+from models.job import Job
 from models.link import LinkStatus
 from tests.sync.bench import CUSTOMER, Bench, new_id
 from tests.sync.fake_google import BUYERS, RETURNING, FakeAnalytics, audience
@@ -128,9 +132,9 @@ def failing_sync(story: Story) -> None:
     story.house.bench.sync()
 
 
-def next_days(count: int) -> Step:
+def next_days(days: int) -> Step:
     def step(story: Story) -> None:
-        story.house.bench.clock.advance(timedelta(days=count))
+        story.house.bench.clock.advance(timedelta(days=days))
 
     return step
 
@@ -149,7 +153,7 @@ def archive(story: Story) -> None:
 
 def bring_back(story: Story) -> None:
     archive(story)
-    story.world.listed.append(audience(RETURNING, "Returning"))
+    story.world.listed.append(audience(RETURNING, "Returning", of=story.world.facts.name))
 
 
 def rename(story: Story) -> None:
@@ -179,14 +183,17 @@ STEPS = st.one_of(
 
 @pytest.mark.parametrize("examples", [25])
 def test_a_follower_ends_with_what_the_export_says(bench: Bench, examples: int) -> None:
+    numbers = count(1)
+
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(st.lists(STEPS, min_size=4, max_size=14), st.integers(1, 3))
     def check(steps: list[Step], limit: int) -> None:
-        bench.google = FakeAnalytics()
-        bench.link_id = bench.make_link(f"properties/{new_id()}", retention_days=5)
-        bench.google.facts = bench.google.facts.__class__(
-            f"properties/{bench.link_id}", "Shop", "Europe/Berlin", bench.google.facts.create_time, "X"
-        )
+        bench.google = fake = FakeAnalytics()
+        fake.facts = replace(fake.facts, name=f"properties/{next(numbers)}")
+        fake.listed = [audience(one.audience_id, one.display_name, of=fake.facts.name) for one in fake.listed]
+        with bench.data.transaction() as session:
+            session.execute(delete(Job))  # of the links of former examples
+        bench.link_id = bench.make_link(fake.facts.name, retention_days=5)
         house = House(bench)
         story = Story(house, [Follower(house, limit), Follower(house, 100)])
         for step in steps:
@@ -214,8 +221,6 @@ def test_a_recording_that_was_forgotten_is_not_even_staged(bench: Bench) -> None
 
 
 def test_a_crash_between_remembering_and_rewriting_is_made_good_by_the_next_publication(bench: Bench) -> None:
-    from ga_sync.sync.forgets import entries
-
     bench.sync()
     house = House(bench)
     follower = Follower(house, 2)
@@ -231,8 +236,6 @@ def test_a_crash_between_remembering_and_rewriting_is_made_good_by_the_next_publ
 
 
 def test_a_crash_between_remembering_and_rewriting_is_made_good_by_the_next_start(bench: Bench) -> None:
-    from ga_sync.sync.forgets import entries
-
     bench.sync()
     house = House(bench)
     bench.keyring.forgets.remember(bench.link_id, CUSTOMER, entries(["often"], bench.sealer()), bench.clock())
@@ -311,4 +314,4 @@ def test_accounts_are_kept_for_seven_days(bench: Bench) -> None:
     bench.clock.advance(timedelta(days=7, hours=2))
     House(bench).retention.apply()
     with bench.data.reading() as session:
-        assert session.query(Change).count() == 0
+        assert session.scalar(select(func.count()).select_from(Change)) == 0

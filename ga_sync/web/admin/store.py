@@ -1,11 +1,13 @@
 """Every SQL statement of the administrators' pages, and nothing else."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from models.grant import Grant, GrantStatus
+from models.job import Job
 from models.link import Link, LinkStatus
 from models.run import Run, RunStatus
 
@@ -88,3 +90,20 @@ def other_living_grants(session: Session, grant_id: str) -> int:
     """How many other grants are active."""
     query = select(func.count()).where(Grant.status == GrantStatus.ACTIVE, Grant.grant_id != grant_id)
     return session.scalar(query) or 0
+
+
+def jobs_due(session: Session, now: datetime) -> dict[str, int]:
+    """How many jobs of each kind wait though their time has come."""
+    free = Job.lease_until.is_(None) | (Job.lease_until <= now)
+    rows = session.execute(select(Job.kind, func.count()).where(Job.due_at <= now, free).group_by(Job.kind))
+    return {str(kind): count for kind, count in rows}
+
+
+def revocations_pending(session: Session) -> int:
+    """How many grants are destroyed here while Google has not confirmed it."""
+    return session.scalar(select(func.count()).where(Grant.google == "pending")) or 0
+
+
+def oldest_answer(session: Session) -> datetime | None:
+    """The oldest commit time among active links; None where none has answered yet."""
+    return session.scalar(select(func.min(Link.as_of)).where(Link.status == LinkStatus.ACTIVE))
