@@ -15,6 +15,7 @@ from typing import Self
 
 import httpx
 
+from ga_sync.accounts.burial import Burial
 from ga_sync.accounts.changes import Changes
 from ga_sync.accounts.export import Exports
 from ga_sync.accounts.forgetting import Forgetting
@@ -39,10 +40,14 @@ from ga_sync.sync.pipeline import Pipeline, Policy
 from jobs.registry import Registry
 from jobs.schedule import Retry
 from jobs.worker import Worker
-from models import kek, migrate
+from models import kek_file, migrate
 from models.errors import KeyringMismatch
+from models.kek import Kek
+from models.kek_chain import open_chain
+from models.kek_chain import open_kek as open_kek_of
 from models.keyring import Keyring
 from models.meta import KEYRING_ID, DataFact
+from models.rotation import Rotated, rotation_of
 from models.sealed import Secret
 from models.session import Store
 from oauth.consent import Consents
@@ -85,19 +90,13 @@ def scripts() -> Path:
     return installed if installed.is_dir() else package.parent / "alembic"
 
 
-def open_kek(settings: Settings) -> kek.Kek:
-    """The key-encryption key that ``GA_SYNC_KEK`` names.
+def open_kek(settings: Settings) -> Kek:
+    """The key-encryption key that ``GA_SYNC_KEK`` names, and beside it the one that ``GA_SYNC_KEK_NEXT`` names.
 
     Raises:
-        SettingsError: it names no provider we have.
         KekUnusable: it is absent or malformed.
     """
-    provider, _, where = settings.kek.partition(":")
-    if provider == "file" and where:
-        return kek.read_file(Path(where), secrets.token_bytes)
-    if provider == "env" and where:
-        return kek.read_env(where, os.environ, secrets.token_bytes)
-    raise SettingsError("GA_SYNC_KEK must be file:PATH or env:NAME")
+    return open_chain((settings.kek, settings.kek_next), os.environ, secrets.token_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +138,29 @@ def init_keyring(settings: Settings) -> str:
         migrate.upgrade(stores.keyring, scripts(), "keyring")
         provider, _, where = settings.kek.partition(":")
         if provider == "file" and where and not Path(where).exists():
-            kek.create_file(Path(where), secrets.token_bytes)
+            kek_file.create_file(Path(where), secrets.token_bytes)
         return open_keyring(settings, stores).initialise(clock_of(settings)())
+    finally:
+        stores.close()
+
+
+def rotate_keyring(settings: Settings, progress: Callable[[int, int], None]) -> Rotated:
+    """Change the key-encryption key while everything runs; ``progress`` is told how many of how many are done.
+
+    Raises:
+        StoreNotReady, KeyringError: with a sentence that says what to do.
+    """
+    stores = open_stores(settings)
+    try:
+        migrate.require_current(stores.keyring, scripts(), "keyring")
+        keyring = open_keyring(settings, stores)
+        keyring.keyring_id()
+        current, following = (
+            open_kek_of(spec, os.environ, secrets.token_bytes) if spec else None
+            for spec in (settings.kek, settings.kek_next)
+        )
+        assert current is not None, "it opened before"
+        return rotation_of(stores.keyring, keyring, current, following, progress).run()
     finally:
         stores.close()
 
@@ -204,7 +224,7 @@ class Service:
     def _wire(self, undo: ExitStack) -> None:
         settings, data, clock = self.settings, self.stores.data, self.clock
         client_id = settings.google_client_id
-        http = http_client()
+        http = http_client(origins=settings.outbound_origins)
         undo.callback(http.close)
         oauth = OAuthGoogle(
             http,
@@ -227,6 +247,7 @@ class Service:
             clock=clock,
             random=secrets.token_bytes,
             new_id=new_id,
+            activated=self._activated,
         )
         self.tokens = Tokens(
             data, self.keyring, oauth, client_id=client_id, clock=clock, monotonic=time.monotonic
@@ -252,7 +273,6 @@ class Service:
 
     def _wire_accounts(self) -> None:
         data, clock, settings = self.stores.data, self.clock, self.settings
-        self.keys = Keys(data, clock, secrets.token_bytes)
         self._wire_people()
         self.links = Links(
             data, self.keyring, clock=clock, new_id=new_id, retention_days=settings.retention_days
@@ -276,6 +296,7 @@ class Service:
             self.index,
             clock=clock,
             new_id=new_id,
+            people=self.burial.people_of,
         )
         self.exports = Exports(data, self.links, self.recordings, clock=clock)
         self._wire_rights()
@@ -292,10 +313,16 @@ class Service:
 
     def _wire_people(self) -> None:
         data, passwords, clock = self.stores.data, Passwords(), self.clock
+        self.burial = Burial(data, self.keyring, clock=clock)
+        self.keys = Keys(data, clock, secrets.token_bytes, self.burial.key)
         self.users = Users(
             data, self.keyring, passwords, clock=clock, random=secrets.token_bytes, new_id=new_id
         )
         self.sessions = Sessions(data, self.keyring, passwords, clock=clock, random=secrets.token_bytes)
+
+    def _activated(self, grant_id: str, customer_id: str) -> None:
+        """A grant has a new permission: what stood still without it goes on at once."""
+        self.links.wake_all(grant_id, customer_id)
 
     def _quarantine(self, reading_id: str, customer_id: str) -> None:
         """A stored day that does not open is shown as damaged, and read anew by the next run."""
@@ -305,6 +332,7 @@ class Service:
     def prepare(self) -> None:
         """What must be done before the first answer: a restored backup learns what was destroyed since."""
         self.purge.bury_again()
+        self.burial.again()
         self.retention.apply()
 
     def worker(self, *, tick: float = 1.0) -> Worker:

@@ -87,6 +87,7 @@ class Settings(BaseSettings):
     database_url: str = ""
     keyring_url: str = ""
     kek: str = ""
+    kek_next: str = ""
     public_url: str = "http://127.0.0.1:8000"
     listen: str = "127.0.0.1:8000"
     tls_cert: Path | None = None
@@ -138,8 +139,9 @@ class Settings(BaseSettings):
             raise ValueError(
                 "GA_SYNC_KEYRING_URL must be another database than GA_SYNC_DATABASE_URL: the keys live apart"
             )
-        if not self.kek.startswith(_KEKS):
-            raise ValueError("GA_SYNC_KEK must be file:PATH, env:NAME or awskms:KEY_ARN")
+        for name, kek in (("KEK", self.kek), ("KEK_NEXT", self.kek_next or self.kek)):
+            if not kek.startswith(_KEKS):
+                raise ValueError(f"GA_SYNC_{name} must be file:PATH, env:NAME or awskms:KEY_ARN")
 
     def _check_public_url(self) -> None:
         scheme, host = _parts(self.public_url)
@@ -175,6 +177,12 @@ class Settings(BaseSettings):
             "GA_SYNC_GOOGLE_ADMIN_ENDPOINT": self.google_admin_endpoint,
             "GA_SYNC_GOOGLE_DATA_ENDPOINT": self.google_data_endpoint,
         }
+
+    @property
+    def outbound_origins(self) -> frozenset[str]:
+        """Where this process may send anything by HTTP; beside that it calls Google's two gRPC hosts, and AWS KMS."""
+        urls = (self.google_token_uri, self.google_revoke_uri, self.webhook_url)
+        return frozenset("{0.scheme}://{0.netloc}".format(urlsplit(url)) for url in urls if url)
 
     @property
     def google_is_local(self) -> bool:

@@ -74,7 +74,8 @@ class Forgets:
                 select(Forget.reference, Forget.lookup).where(Forget.link_id == link_id)
             ).all()
         return Forgotten(
-            frozenset(bytes(reference) for reference, _ in rows), frozenset(bytes(lookup) for _, lookup in rows)
+            frozenset(bytes(reference) for reference, _ in rows),
+            frozenset(bytes(lookup) for _, lookup in rows),
         )
 
     def counts(self) -> dict[str, int]:

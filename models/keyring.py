@@ -22,7 +22,7 @@ from models.errors import DataKeyGone, KekUnusable, KeyringExists, KeyringMissin
 from models.forget import Forget
 from models.forgets import LINK, Forgets
 from models.kek import KEY_BYTES, Kek, Random
-from models.meta import KEYRING_ID, KeyringFact
+from models.meta import KEK_PRIMARY, KEYRING_ID, KeyringFact
 from models.sealed import Place, Sealed
 from models.session import Store
 
@@ -108,7 +108,7 @@ class Keyring:
             keyring_id = self._random(16).hex()
             session.add(KeyringFact(name=KEYRING_ID, value=keyring_id))
             for owner in (SYSTEM, OUTBOX):
-                session.add(self._new_key(owner, SYSTEM_CUSTOMER, now))
+                session.add(self._new_key(session, owner, SYSTEM_CUSTOMER, now))
         return keyring_id
 
     def keyring_id(self) -> str:
@@ -138,7 +138,7 @@ class Keyring:
             _take_turns(session)
             if session.get(Tombstone, (owner.kind, owner.id)) is not None:
                 raise DataKeyGone(f"the key of {owner.kind} {owner.id} was destroyed and is never made anew")
-            session.add(self._new_key(owner, customer_id, now))
+            session.add(self._new_key(session, owner, customer_id, now))
         return self.sealer(owner)
 
     def sealer(self, owner: Owner) -> Sealer:
@@ -209,9 +209,18 @@ class Keyring:
         """Where the key-encryption key lives."""
         return self._kek.describe()
 
-    def _new_key(self, owner: Owner, customer_id: str, now: datetime) -> DataKey:
-        data_key = self._random(KEY_BYTES)
-        version, wrapped = self._kek.wrap(data_key, _context(owner, customer_id))
+    def rewrapped(self, owner: Owner, row: DataKey, version: int) -> tuple[int, bytes]:
+        """A data key of this store, wrapped under another version of the key-encryption key. Raises KekUnusable."""
+        return self._kek.wrap(self._unwrap(owner, row), _context(owner, row.customer_id), version)
+
+    def take_turns(self, session: Session) -> None:
+        """Wait, in a transaction of the keyring store, for whoever makes or destroys keys now."""
+        _take_turns(session)
+
+    def _new_key(self, session: Session, owner: Owner, customer_id: str, now: datetime) -> DataKey:
+        data_key, primary = self._random(KEY_BYTES), session.get(KeyringFact, KEK_PRIMARY)
+        chosen = int(primary.value) if primary is not None else None
+        version, wrapped = self._kek.wrap(data_key, _context(owner, customer_id), chosen)
         return DataKey(
             owner_kind=owner.kind,
             owner_id=owner.id,

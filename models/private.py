@@ -1,7 +1,8 @@
 """Folders and files that only their owner may read, whatever the umask is: it can take bits away, never add them."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FOLDER, FILE = 0o700, 0o600
@@ -32,16 +33,38 @@ def write_new(path: Path, content: bytes, beside: Path) -> None:
         FileExistsError: ``path`` exists; it is left as it is.
         OSError: it could not be written.
     """
+    with _written(beside, content):
+        path.hardlink_to(beside)  # unlike a rename, never over a file that is there
+    _sync_folder(path.parent)
+
+
+def replace(path: Path, content: bytes, beside: Path) -> None:
+    """Write a file anew, durably: it has its old content or all of the new one, also after a power cut.
+
+    The old content is overwritten where it lies. (A disk may keep copies that no program reaches.) Arguments and
+    errors are those of :func:`write_new`, but that the file is there.
+    """
+    with path.open("r+b") as old:
+        with _written(beside, content):
+            beside.rename(path)
+            _sync_folder(path.parent)
+        old.write(bytes(os.fstat(old.fileno()).st_size))
+        old.flush()
+        os.fsync(old.fileno())
+
+
+@contextmanager
+def _written(beside: Path, content: bytes) -> Iterator[None]:
+    """The content in a file beside its place; whatever is left of that is taken away."""
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        path.hardlink_to(beside)  # unlike a rename, never over a file that is there
+        yield
     finally:
-        beside.unlink()
-    _sync_folder(path.parent)
+        beside.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -90,7 +90,10 @@ class Consents:
         clock: Callable[[], datetime],
         random: Callable[[int], bytes],
         new_id: Callable[[], str],
+        activated: Callable[[str, str], object] = lambda _grant_id, _customer_id: None,
     ) -> None:
+        """Consents of ``data``; ``activated`` is told each grant (and its customer) that has got a new permission."""
+        self._activated = activated
         self._data, self._keyring, self._google = data, keyring, google
         self._outcomes = Outcomes(data, keyring, client_id=client_id, clock=clock)
         self._client_id, self._public_url = client_id, public_url
@@ -178,7 +181,9 @@ class Consents:
             raise answered.unfinished(dead.reason) from None
         except TryLater:
             raise answered.unfinished("unavailable") from None
-        return self._outcomes.activate(answered, answer, refresh_token)
+        completed = self._outcomes.activate(answered, answer, refresh_token)
+        self._activated(completed.grant_id, completed.customer_id)
+        return completed
 
     def expire_pending(self, now: datetime) -> Sequence[store.Expired]:
         """Fail every pending grant whose address has expired by ``now``: those that failed in this call."""

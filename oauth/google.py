@@ -4,13 +4,14 @@ Secrets travel in POST bodies only, so that no log of addresses holds one. Redir
 would post the client's secret again to wherever it points.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import httpx
 
 from models.sealed import Secret
 from oauth import protocol
 from oauth.errors import TryLater
+from oauth.outbound import Fence
 from oauth.protocol import Endpoints, Revoked, TokenAnswer
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 5.0, 20.0, 30.0
@@ -19,11 +20,19 @@ LONGEST_BODY = 64 * 1024
 _HEADERS = {"accept": "application/json", "accept-encoding": "identity"}
 
 
-def http_client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
-    """A client for these endpoints; the caller closes it. ``transport`` stands in for the network.
+def http_client(
+    transport: httpx.BaseTransport | None = None, origins: Collection[str] | None = None
+) -> httpx.Client:
+    """A client for these endpoints; the caller closes it.
 
     It has timeouts, follows no redirect, and takes no proxy, password file or certificate from the environment.
+
+    Args:
+        transport: stands in for the network.
+        origins: where it may send anything; anywhere where this is left out.
     """
+    if origins is not None:
+        transport = Fence(transport or httpx.HTTPTransport(trust_env=False), origins)
     timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
     return httpx.Client(
         transport=transport, timeout=timeout, follow_redirects=False, trust_env=False, headers=_HEADERS

@@ -124,3 +124,5 @@ class Outcomes:
             return self._keyring.create(owner, answered.customer_id, now)
         except IntegrityError:  # another consent of the same grant made it in this moment
             return self._keyring.sealer(owner)
+        except DataKeyGone:  # the grant was revoked in this moment
+            raise StateRefused from None

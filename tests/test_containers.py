@@ -22,13 +22,15 @@ def known_variables() -> set[str]:
 def test_hadolint_has_nothing_to_say() -> None:
     """But for DL3059: each RUN is a program with its arguments, without a shell that could join two."""
     hadolint = Path(sys.executable).with_name("hadolint")
-    command = [hadolint, "--no-color", "--ignore", "DL3059", ROOT / "Dockerfile"]
+    command = [str(hadolint), "--no-color", "--ignore", "DL3059", str(ROOT / "Dockerfile")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_every_variable_of_the_composition_exists() -> None:
-    texts = [(ROOT / name).read_text(encoding="utf-8") for name in ("compose.yaml", ".env.example", "Dockerfile")]
+    texts = [
+        (ROOT / name).read_text(encoding="utf-8") for name in ("compose.yaml", ".env.example", "Dockerfile")
+    ]
     named = {name for text in texts for name in re.findall(r"\bGA_SYNC_[A-Z_]+\b", text)}
     assert named <= known_variables()
     asked = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "compose.yaml").read_text(encoding="utf-8")))

@@ -16,7 +16,9 @@ ROOMS = {*CODE, ".ci", "alembic", "docs", "tests"}
 LEFTOVERS = {".git", ".venv", "build", "dist", "htmlcov", "var", "__pycache__"}
 LONGEST_MODULE = 300
 # A longer module stands here with the reason why it is not two: {"room/module.py": "reason"}.
-LONGER: dict[str, str] = {}
+LONGER: dict[str, str] = {
+    "ga_sync/bootstrap.py": "the one module that names every concrete class: its length is how many there are",
+}
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 # Homes and mounts of somebody's machine. An address such as https://host/home/page is none.
 MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:root|home|work|mnt|Users|opt/pypi|opt/wheels)/\w")

@@ -21,6 +21,7 @@ PREFIX = "gas_"
 ROLES = ("admin", "console", "store")
 _KEY_ID = re.compile(r"[a-z2-7]{1,24}")
 _TOUCH_EVERY = timedelta(minutes=10)
+LONGEST_LIFE = timedelta(days=3660)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,24 @@ def _text(data: bytes) -> str:
 class Keys:
     """Makes, checks and revokes API keys."""
 
-    def __init__(self, data: Store, clock: Callable[[], datetime], random: Callable[[int], bytes]) -> None:
-        self._data, self._clock, self._random = data, clock, random
+    def __init__(
+        self,
+        data: Store,
+        clock: Callable[[], datetime],
+        random: Callable[[int], bytes],
+        bury: Callable[[str, str], object] = lambda _key_id, _customer_id: None,
+    ) -> None:
+        """Keys of ``data``; ``bury`` is told a revoked key and its customer, before, so that no backup revives it."""
+        self._data, self._clock, self._random, self._bury = data, clock, random, bury
 
-    def create(self, role: str, customer_id: str, actor: str) -> str:
-        """A new key, in full, for the only time.
+    def create(self, role: str, customer_id: str, actor: str, lives: timedelta | None = None) -> str:
+        """A new key, in full, for the only time; it ends by itself after ``lives``, where that is given.
 
         Raises:
-            Invalid: unknown role, malformed customer, or an administrator's key bound to one customer.
+            Invalid: unknown role, malformed customer, an administrator's key bound to one customer, or no life at all.
         """
+        if lives is not None and not timedelta(0) < lives <= LONGEST_LIFE:
+            raise Invalid(f"a key lives at least a day and at most {LONGEST_LIFE.days} days")
         if role not in ROLES:
             raise Invalid(f"role must be one of {', '.join(ROLES)}")
         if role == "admin" and customer_id != ANY_CUSTOMER:
@@ -82,6 +92,7 @@ class Keys:
                     role=role,
                     customer_id=customer_id,
                     created_at=now,
+                    expires_at=None if lives is None else now + lives,
                 )
             )
             append(session, now, actor, "key.create", key_id, customer_id)
@@ -97,9 +108,13 @@ class Keys:
         row = session.get(ApiKey, key_id) if _KEY_ID.fullmatch(key_id) else None
         expected = row.secret_hash if row is not None else b"\0" * 32
         matches = hmac.compare_digest(_hash(secret), expected)
-        if row is None or not matches or row.revoked_at is not None or not (text or "").startswith(PREFIX):
+        ended = row is None or row.revoked_at is not None or self._is_over(row)
+        if row is None or ended or not matches or not (text or "").startswith(PREFIX):
             raise Unauthenticated("send a valid API key: Authorization: Bearer gas_…")
         return Principal(row.key_id, row.role, row.customer_id)
+
+    def _is_over(self, row: ApiKey) -> bool:
+        return row.expires_at is not None and row.expires_at <= self._clock()
 
     def touch(self, key_id: str) -> None:
         """Remember that a key was used, at most every ten minutes."""
@@ -113,10 +128,13 @@ class Keys:
 
     def revoke(self, key_id: str, actor: str) -> None:
         """End a key at once. Raises NotFound for an unknown id."""
+        with self._data.reading() as session:
+            found = session.get(ApiKey, key_id.removeprefix(PREFIX))
+        if found is None:
+            raise NotFound("there is no such key; see `ga-sync key list`")
+        self._bury(found.key_id, found.customer_id)
         with self._data.transaction() as session:
-            row = session.get(ApiKey, key_id.removeprefix(PREFIX))
-            if row is None:
-                raise NotFound("there is no such key; see `ga-sync key list`")
+            row = session.get_one(ApiKey, found.key_id)
             row.revoked_at = row.revoked_at or self._clock()
             append(session, self._clock(), actor, "key.revoke", row.key_id, row.customer_id)
 

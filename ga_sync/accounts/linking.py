@@ -249,24 +249,10 @@ class Linking:
             for item in found
         ]
 
-    def seen_yesterday(self, grant_id: str, property_name: str, parameter_name: str, customer_id: str) -> int:
-        """How many ids Google's reports know of yesterday under a parameter: what proves that it is the right one.
-
-        Raises:
-            Conflict, PropertyUnreadable, DimensionUnknown, Unavailable: as :meth:`create`.
-        """
+    def asked(self, grant_id: str, customer_id: str, ask: Callable[[str], _Answer]) -> _Answer:
+        """Google's answer to a question under an active grant; its refusals as ours. Raises as :meth:`create`."""
         self._require_active(grant_id, customer_id)
-        check_property(property_name)
-        return self._asked(grant_id, lambda token: self._seen_with(token, property_name, parameter_name))
-
-    def _seen_with(self, token: str, property_name: str, parameter_name: str) -> int:
-        facts = self._google.property(token, property_name)
-        yesterday = local_day(self._clock(), facts.time_zone) - timedelta(days=1)
-        try:
-            report = requests.seen_report(property_name, parameter_name, yesterday)
-        except ValueError as error:
-            raise Invalid(str(error)) from error
-        return self._google.run_report(token, report).row_count
+        return self._asked(grant_id, ask)
 
     def dimensions(self, grant_id: str, property_name: str, customer_id: str) -> list[View]:
         """The property's event-scoped custom dimensions, the likeliest one suggested."""

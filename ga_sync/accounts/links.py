@@ -11,9 +11,9 @@ from ga_sync.accounts.errors import (
     NotFound,
     Paused,
 )
+from ga_sync.accounts.generation import Window
 from ga_sync.accounts.names import LONGEST_LABEL, is_plain
 from ga_sync.accounts.queue import SYNC, wake, wanted_run
-from ga_sync.accounts.recordings import Window
 from ga_sync.accounts.views import View
 from ga_sync.sync import store as sync_store
 from ga_sync.sync.links import OpenLink, open_link, sealer_of
@@ -68,6 +68,13 @@ class Links:
             run = wanted_run(session, row, self._clock(), self._new_id)
             append(session, self._clock(), actor, "link.sync", link_id, customer_id)
             return views.run(run)
+
+    def wake_all(self, grant_id: str, customer_id: str) -> None:
+        """Let the turn of every link of a grant come at once: its permission is new."""
+        with self._data.transaction() as session:
+            for row in store.links_of(session, grant_id, customer_id):
+                if row.status != LinkStatus.PAUSED:
+                    wake(session, row.link_id, customer_id, self._clock(), self._new_id)
 
     def require_not_paused(self, row: Link) -> None:
         """Raises Paused."""

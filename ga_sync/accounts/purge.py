@@ -47,10 +47,12 @@ class Purge:
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
+        people: Callable[[str, str], object] = lambda _customer_id, _actor: None,
     ) -> None:
+        """Destroy what ``data`` holds; ``people`` destroys the accounts of a customer, in the name of an actor."""
         self._data, self._keyring, self._tokens = data, keyring, tokens
         self._revocations, self._index = revocations, index
-        self._clock, self._new_id = clock, new_id
+        self._clock, self._new_id, self._people = clock, new_id, people
 
     def grant(self, grant_id: str, customer_id: str, actor: str) -> View:
         """Destroy a grant and everything learnt through it; the receipt. Again: the same receipt. Raises NotFound."""
@@ -115,24 +117,30 @@ class Purge:
             row = store.grant(session, grant_id, customer_id)
         if row is None or row.status not in _CLOSED:
             return None
-        if row.purged_at is None:
-            self._destroy_keys(row)
-        return self._revocations.attempt(grant_id)
+        again = None
+        if row.purged_at is None and not self._destroy_keys(row):
+            again = self._soon()  # the receipt is dated when the wrapped keys have left every file, too
+        told = self._revocations.attempt(grant_id)
+        return min((one for one in (again, told) if one is not None), default=None)
 
     def _destroy_keys(self, row: Grant) -> bool:
-        """Whether what was destroyed has left every file, too: a reader can hold that up for a while."""
+        """Whether what was destroyed has left every file, too: a reader can hold that up for a while.
+
+        Then the receipt is dated.
+        """
         links = [link_id for link_id in row.purged_links.split(",") if link_id]
         owners = [Owner("grant", row.grant_id), *(Owner("link", link_id) for link_id in links)]
         clean = self._keyring.destroy(owners, row.customer_id, self._clock())
         self._tokens.forget(row.grant_id)
         for link_id in links:
             self._index.drop(link_id)
-        clean = self._data.checkpoint() and clean
+        if not (self._data.checkpoint() and clean):
+            return False
         with self._data.transaction() as session:
             again = store.grant(session, row.grant_id, row.customer_id, lock=True)
             if again is not None and again.purged_at is None:
                 again.purged_at = self._clock()
-        return clean
+        return True
 
     def link(self, link_id: str, customer_id: str, actor: str) -> View:
         """Destroy a link and its key; the last link takes its grant along. Again: the same answer. Raises NotFound."""
@@ -185,6 +193,7 @@ class Purge:
         """Destroy everything of a customer. Again: the same answer."""
         with self._data.reading() as session:
             grants = store.customers_grants(session, customer_id)
+        self._people(customer_id, actor)
         return {"customer_id": customer_id, "grants": [self.grant(one, customer_id, actor) for one in grants]}
 
     def bury_again(self) -> int:
@@ -224,10 +233,6 @@ class Purge:
     def revoke_job(self, task: Task, _held: Held) -> Again | Done:
         """The handler of ``revoke`` jobs: goes on where a crash stopped, then tells Google until it answers."""
         again = self.finish_grant(task.subject_id, task.customer_id)
-        with self._data.reading() as session:
-            row = store.grant(session, task.subject_id, task.customer_id)
-        if row is not None and row.status in _CLOSED and not self._destroy_keys(row):
-            again = min(again or self._soon(), self._soon())
         return Done() if again is None else Again(again)
 
     def _soon(self) -> datetime:

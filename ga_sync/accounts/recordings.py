@@ -1,68 +1,28 @@
 """Questions about recordings: which are in these segments, exactly, from one whole generation each."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
-from sqlalchemy.orm import Session
-
-from ga_sync.accounts.errors import Invalid, NotFound, Paused
+from ga_sync.accounts.errors import Invalid
+from ga_sync.accounts.generation import Generations, Opened, Window, false_on
 from ga_sync.accounts.names import check_recording_ids
 from ga_sync.accounts.views import View, moment, segment
 from ga_sync.index import store as index_store
-from ga_sync.index.cache import IndexCache, Served
+from ga_sync.index.cache import IndexCache
 from ga_sync.index.cursor import Question, open_cursor, seal_cursor
-from ga_sync.index.errors import InvalidWindow, UnknownSegment
+from ga_sync.index.errors import UnknownSegment
 from ga_sync.index.expression import (
     Expression,
     Segment,
     fingerprint,
-    parse_json,
     refuse_unbounded,
     segments_of,
 )
 from ga_sync.index.notation import parse_text
-from ga_sync.sync.completeness import worst
-from ga_sync.sync.window import local_day, oldest_kept, wanted
-from models.errors import DataKeyGone
 from models.keyring import Keyring, Owner
-from models.link import Link, LinkStatus
 from models.session import Store
 
 MAX_LIMIT, MAX_CANDIDATES, MAX_ASKED, MAX_EXPLAINED = 10_000, 10_000, 1_000, 100
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Days, both inclusive; None is open."""
-
-    first: date | None = None
-    last: date | None = None
-
-    def __post_init__(self) -> None:
-        if self.first is not None and self.last is not None and self.first > self.last:
-            raise InvalidWindow("from lies after to: swap them, or leave one out")
-
-    def holds(self, day: date) -> bool:
-        """Whether a day is inside."""
-        return (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """One link at one generation, for one question."""
-
-    link: Link
-    served: Served
-    window: Window
-    states: Mapping[date, str]
-
-    def about(self) -> View:
-        """``as_of`` and ``completeness``, which every answer carries."""
-        state, days = worst(self.states.values())
-        return {"as_of": moment(self.served.as_of), "completeness": {"state": state, "days": days}}
 
 
 class Recordings:
@@ -77,53 +37,8 @@ class Recordings:
         clock: Callable[[], datetime],
         random: Callable[[int], bytes],
     ) -> None:
-        self._data, self._keyring, self._cache = data, keyring, cache
-        self._clock, self._random = clock, random
-
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        try:
-            with self._data.reading() as session:
-                yield session
-        except DataKeyGone:
-            raise NotFound("there is no such link for this key") from None
-
-    def _open(self, link_id: str, customer_id: str, window: Window) -> Opened:
-        """The link's newest generation.
-
-        Raises:
-            NotFound: removed or another customer's.
-            Paused: restricted.
-        """
-        with self._session() as session:
-            link = index_store.link(session, link_id, customer_id)
-            if link is None:
-                raise NotFound("there is no such link for this key")
-            if link.status == LinkStatus.PAUSED:
-                raise Paused("the link is paused: resume it first")
-            served = self._cache.serve(session, link)
-        return Opened(link, served, *self._used(link, served, window))
-
-    def _used(self, link: Link, served: Served, window: Window) -> tuple[Window, dict[date, str]]:
-        """The window inside retention, and the state of each day it uses."""
-        today = local_day(self._clock(), link.time_zone)
-        oldest = oldest_kept(today, link.retention_days)
-        kept = {day: held.state for day, held in served.days.items() if day >= oldest and window.holds(day)}
-        missing = {
-            day: "missing" for day in wanted(today, link.first_day, link.retention_days) if window.holds(day)
-        }
-        if any(day < oldest for day in served.days) and (window.first is None or window.first < oldest):
-            nothing = window.last is not None and window.last < oldest
-            window = Window(date.max, date.max) if nothing else Window(oldest, window.last)
-        return window, {**missing, **kept}
-
-    def _parse(self, value: object, served: Served, *, bounded: bool) -> Expression:
-        """Raises InvalidFilter, UnknownSegment, UnboundedFilter."""
-        expression = parse_json(value)
-        unknown = segments_of(expression) - set(served.segments)
-        if unknown:
-            raise UnknownSegment("the filter names a segment that this link does not have; see its segments")
-        return refuse_unbounded(expression) if bounded else expression
+        self._generations = Generations(data, keyring, cache, clock)
+        self._keyring, self._random = keyring, random
 
     def query(
         self, link_id: str, customer_id: str, filter_: object, window: Window, limit: int, cursor: str | None
@@ -131,8 +46,8 @@ class Recordings:
         """A page of the recordings that a filter is true of."""
         if not 1 <= limit <= MAX_LIMIT:
             raise Invalid(f"limit must be between 1 and {MAX_LIMIT}")
-        opened = self._open(link_id, customer_id, window)
-        expression = self._parse(filter_, opened.served, bounded=True)
+        opened = self._generations.open(link_id, customer_id, window)
+        expression = self._generations.parse(filter_, opened.served, bounded=True)
         question = Question(customer_id, link_id, fingerprint(expression), window.first, window.last)
         key = self._keyring.sealer(Owner("link", link_id)).key("cursor")
         after = open_cursor(key, question, cursor) if cursor is not None else None
@@ -151,8 +66,8 @@ class Recordings:
     ) -> View:
         """Which candidates the filter is true of, and which it may be true of; both in the order asked."""
         check_recording_ids([recording_id for recording_id, _ in candidates], MAX_CANDIDATES)
-        opened = self._open(link_id, customer_id, window)
-        expression = self._parse(filter_, opened.served, bounded=False)
+        opened = self._generations.open(link_id, customer_id, window)
+        expression = self._generations.parse(filter_, opened.served, bounded=False)
         used = opened.window
         truths = opened.served.index.match3(
             expression, candidates, used.first, used.last, false_on(opened.served)
@@ -176,8 +91,8 @@ class Recordings:
         """How many recordings the filter is true of, exactly; by day or by segment; among candidates where given."""
         if among is not None:
             check_recording_ids(among, MAX_CANDIDATES)
-        opened = self._open(link_id, customer_id, window)
-        expression = self._parse(filter_, opened.served, bounded=True)
+        opened = self._generations.open(link_id, customer_id, window)
+        expression = self._generations.parse(filter_, opened.served, bounded=True)
         index, first, last = opened.served.index, opened.window.first, opened.window.last
         if among is None:
             count = index.count(expression, first, last)
@@ -211,7 +126,7 @@ class Recordings:
     def segments_of(self, link_id: str, customer_id: str, recording_ids: Sequence[str]) -> View:
         """The segments of each recording; an unknown id has none."""
         asked = check_recording_ids(recording_ids, MAX_ASKED)
-        opened = self._open(link_id, customer_id, Window())
+        opened = self._generations.open(link_id, customer_id, Window())
         members = opened.served.index.members(asked, opened.window.first, opened.window.last)
         return {
             "recordings": [
@@ -224,8 +139,8 @@ class Recordings:
     def explain(self, link_id: str, customer_id: str, filter_: object, recording_ids: Sequence[str]) -> View:
         """Why a filter is true of a recording or not: each of its segments, with the days that say so."""
         asked = check_recording_ids(recording_ids, MAX_EXPLAINED)
-        opened = self._open(link_id, customer_id, Window())
-        expression = self._parse(filter_, opened.served, bounded=False)
+        opened = self._generations.open(link_id, customer_id, Window())
+        expression = self._generations.parse(filter_, opened.served, bounded=False)
         named = sorted(segments_of(expression), key=lambda segment: (len(segment), segment))
         matches = opened.served.index.match(expression, asked, opened.window.first, opened.window.last)
         return {
@@ -256,9 +171,9 @@ class Recordings:
         self, link_id: str, customer_id: str, text: str, window: Window
     ) -> tuple[View, Iterator[tuple[date, list[str]]]]:
         """Every recording of a filter written as text, in batches of one last-seen day; beside it ``about``."""
-        opened = self._open(link_id, customer_id, window)
-        with self._session() as session:
-            names = self._names(session, link_id, customer_id)
+        opened = self._generations.open(link_id, customer_id, window)
+        with self._generations.session() as session:
+            names = self._generations.names(session, link_id, customer_id)
         parsed = parse_text(text, names)
         unknown = segments_of(parsed) - set(opened.served.segments)
         if unknown:
@@ -267,21 +182,13 @@ class Recordings:
         batches = opened.served.index.export_batches(expression, opened.window.first, opened.window.last)
         return opened.about(), batches
 
-    def _names(self, session: Session, link_id: str, customer_id: str) -> dict[str, list[str]]:
-        sealer = self._keyring.sealer(Owner("link", link_id))
-        names: dict[str, list[str]] = {}
-        for held in index_store.segments(session, sealer, link_id, customer_id):
-            for name in {held.name, held.label} - {None}:
-                names.setdefault(str(name), []).append(held.segment_id)
-        return names
-
     def members_by_day(self, link_id: str, customer_id: str) -> Callable[[date], list[View]]:
         """What tells of a day the recording ids of each segment, from one generation; also of a paused link.
 
         Raises:
             NotFound: removed or another customer's.
         """
-        _, served = self._serve(link_id, customer_id)
+        _, served = self._generations.serve(link_id, customer_id)
 
         def members(day: date) -> list[View]:
             batches = {
@@ -297,31 +204,12 @@ class Recordings:
 
         return members
 
-    def _serve(self, link_id: str, customer_id: str) -> tuple[Link, Served]:
-        with self._session() as session:
-            link = index_store.link(session, link_id, customer_id)
-            if link is None:
-                raise NotFound("there is no such link for this key")
-            return link, self._cache.serve(session, link)
-
     def segments(self, link_id: str, customer_id: str) -> tuple[list[View], View]:
         """Every segment with its size, and when the list was last checked."""
-        link, served = self._serve(link_id, customer_id)
-        with self._session() as session:
+        link, served = self._generations.serve(link_id, customer_id)
+        with self._generations.session() as session:
             sealer = self._keyring.sealer(Owner("link", link_id))
             held = index_store.segments(session, sealer, link_id, customer_id)
         stats = served.index.segment_stats()
         about = {"segments_checked_at": moment(link.segments_checked_at), "as_of": moment(served.as_of)}
         return [segment(one, stats.get(one.segment_id)) for one in held], about
-
-
-def false_on(served: Served) -> Callable[[str, date], bool]:
-    """Whether a candidate's own day proves that it is not in a segment: the day is complete, the segment existed."""
-
-    def proves(segment: str, day: date) -> bool:
-        held = served.days.get(day)
-        if held is None or held.state != "complete":
-            return False
-        return served.segments[segment].astimezone(ZoneInfo(held.time_zone)).date() <= day
-
-    return proves

@@ -18,6 +18,8 @@ from models.meta import KEYRING_ID, DataFact
 from models.run import Run
 from models.segment import Segment
 
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -35,6 +37,15 @@ def keys(session: Session) -> list[ApiKey]:
 def touch_key(session: Session, key_id: str, now: datetime) -> None:
     """Note a key's use."""
     session.execute(update(ApiKey).where(ApiKey.key_id == key_id).values(last_used_at=now))
+
+
+def revoke_keys(session: Session, key_ids: Sequence[str], now: datetime) -> None:
+    """End these keys, where they are not ended yet."""
+    for start in range(0, len(key_ids), _AT_ONCE):
+        some = key_ids[start : start + _AT_ONCE]
+        session.execute(
+            update(ApiKey).where(ApiKey.key_id.in_(some), ApiKey.revoked_at.is_(None)).values(revoked_at=now)
+        )
 
 
 def grant(session: Session, grant_id: str, customer_id: str, *, lock: bool = False) -> Grant | None:

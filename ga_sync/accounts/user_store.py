@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 from models.user import ConsoleSession, User
 
+_AT_ONCE = 500
+
 
 def by_reference(session: Session, email_ref: bytes, *, lock: bool = False) -> User | None:
     """Whose e-mail address has this keyed hash."""
@@ -69,14 +71,20 @@ def disable(session: Session, user_ids: list[str], now: datetime) -> None:
 
 def enabled_among(session: Session, user_ids: list[str]) -> list[str]:
     """Of these, the people that a restored backup enabled again."""
-    return list(
-        session.scalars(select(User.user_id).where(User.user_id.in_(user_ids), User.disabled_at.is_(None)))
-    )
+    return [one for one in _among(session, user_ids) if session.get_one(User, one).disabled_at is None]
 
 
 def present_among(session: Session, user_ids: list[str]) -> list[str]:
     """Of these, the people whose rows are there."""
-    return list(session.scalars(select(User.user_id).where(User.user_id.in_(user_ids))))
+    return _among(session, user_ids)
+
+
+def _among(session: Session, user_ids: list[str]) -> list[str]:
+    found: list[str] = []
+    for start in range(0, len(user_ids), _AT_ONCE):
+        query = select(User.user_id).where(User.user_id.in_(user_ids[start : start + _AT_ONCE]))
+        found += session.scalars(query)
+    return found
 
 
 def expire(session: Session, idle_since: datetime, begun_before: datetime) -> None:

@@ -19,6 +19,7 @@ from ga_sync.accounts.names import check_customer
 from ga_sync.accounts.passwords import Passwords, check_new
 from models.api_key import ANY_CUSTOMER
 from models.audit import append
+from models.errors import DataKeyGone
 from models.keyring import SYSTEM, Keyring, Owner
 from models.session import Store
 from models.user import User
@@ -217,7 +218,14 @@ class Users:
     def listed(self, customer_id: str | None = None) -> list[Person]:
         """The people of one customer, or all of them, oldest first."""
         with self._data.reading() as session:
-            return [person_of(self._keyring, row) for row in user_store.of_customer(session, customer_id)]
+            found = [self._or_none(row) for row in user_store.of_customer(session, customer_id)]
+        return [person for person in found if person is not None]
+
+    def _or_none(self, row: User) -> Person | None:
+        try:
+            return person_of(self._keyring, row)
+        except DataKeyGone:  # destroyed in this moment
+            return None
 
 
 def _check(email: str, role: str, customer_id: str) -> None:

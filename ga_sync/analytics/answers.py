@@ -115,7 +115,11 @@ def read_page(answer: Any, dimensions: Sequence[str]) -> ReportPage:  # noqa: AN
 
 
 def _columns(rows: Any, width: int) -> Columns:  # noqa: ANN401
-    """One pass that touches each value once: this loop is what reading a day costs."""
+    """One pass that touches each value once: this loop is what reading a day costs.
+
+    Rows come sorted by audience, so its name is kept once a run of rows instead of once a row.
+    """
+    audience = ""
     audiences: list[str] = []
     ids: list[str] = []
     texts: list[str] = []
@@ -126,7 +130,10 @@ def _columns(rows: Any, width: int) -> Columns:  # noqa: ANN401
         if len(cells) != width or len(metrics) != 1:
             misfits += 1
             continue
-        audiences.append(cells[first].value)
+        name = cells[first].value
+        if name != audience:
+            audience = name
+        audiences.append(audience)
         ids.append(cells[last].value)
         texts.append(metrics[0].value)
     if misfits:

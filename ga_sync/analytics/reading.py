@@ -51,7 +51,7 @@ class Dropped:
         strangers: of audiences that were not asked for.
         junk: whose id is one of ``JUNK``.
         overlong: whose id is longer than ``LONGEST_ID``.
-        duplicates: that repeat a row.
+        duplicates: that repeat a row, also one that was dropped for another reason.
         other_value: whether a literal "(other)" stood in either column of any row.
     """
 
@@ -84,7 +84,7 @@ class DayReading:
         row_counts: how many rows the report has by Google's word, one number for each page.
         expected: the rows there should be, by the last word of each report.
         steady: every page of a report gave the same number.
-        events: the sum of all rows' event counts, dropped ones among them.
+        events: the sum of all rows' event counts, dropped ones among them; of a row that came twice once.
         total: the TOTAL that Google gave beside them; None where it gave none.
         dropped: what is not in ``members``, and why.
         ids_of_100: how many of ``ids`` are exactly as long as Google's cut.
@@ -110,8 +110,13 @@ class DayReading:
 
     @property
     def whole(self) -> bool:
-        """Every row that Google announced was fetched, and it announced the same number on every page."""
-        return self.steady and self.rows == self.expected
+        """Every row that Google announced was fetched, once, and it announced the same number on every page.
+
+        A row that comes twice may stand where another is missing, for pages can shift while they are read: then the
+        TOTAL shows whether one is.
+        """
+        told_apart = not self.dropped.duplicates or (self.total is not None and not self.below_total)
+        return self.steady and self.rows == self.expected and told_apart
 
     @property
     def below_total(self) -> bool:
@@ -133,6 +138,7 @@ def read_day(pages: Iterable[ReportPage], asked: Sequence[str]) -> DayReading:
     reader = _Reader(asked)
     for page in pages:
         reader.add(page)
+        del page  # before the next one comes: it may be large
     return reader.finish()
 
 
@@ -144,20 +150,25 @@ class _Reader:
         self._codes = {name: code for code, name in enumerate(self._asked)}
         self._positions = _numbering()
         self._keys: list[NDArray[np.uint64]] = []
+        self._counts: list[NDArray[np.int64]] = []
+        self._sifted: dict[tuple[str, str], int] = {}
         self._dropped = Dropped()
         self._flags = Flags()
         self._row_counts: list[int] = []
-        self._rows = self._events = 0
+        self._rows = 0
         self._total: int | None = None
 
     def add(self, page: ReportPage) -> None:
-        kept, dropped = _sift(page.columns, self._codes)
-        self._keys.append(self._paired(*kept))
-        self._dropped |= dropped
+        kept, dropped, sifted = _sift(page.columns, self._codes)
+        self._keys.append(self._paired(kept.audiences, kept.ids))
+        self._counts.append(np.fromiter(kept.events, np.int64, len(kept.events)))
+        before = len(self._sifted)
+        self._sifted |= sifted
+        twice = page.rows - len(kept.ids) - (len(self._sifted) - before)
+        self._dropped |= dropped | Dropped(duplicates=twice)
         self._flags |= page.flags
         self._row_counts.append(page.row_count)
         self._rows += page.rows
-        self._events += sum(page.columns.events)
         if page.total is not None:
             self._total = max(page.total, self._total or 0)
 
@@ -171,6 +182,9 @@ class _Reader:
         keys = np.concatenate([np.empty(0, np.uint64), *self._keys])
         unique = _sorted_unique(keys)
         twice = Dropped(duplicates=len(keys) - len(unique))
+        counts = np.concatenate([np.empty(0, np.int64), *self._counts])
+        if twice.duplicates:
+            counts = counts[np.unique(keys, return_index=True)[1]]
         ids = list(self._positions)
         return DayReading(
             ids=ids,
@@ -179,7 +193,7 @@ class _Reader:
             row_counts=tuple(self._row_counts),
             expected=self._row_counts[-1] if self._row_counts else 0,
             steady=len(set(self._row_counts)) <= 1,
-            events=self._events,
+            events=int(counts.sum()) + sum(self._sifted.values()),
             total=self._total,
             dropped=self._dropped | twice,
             ids_of_100=_of_100(ids),
@@ -213,17 +227,23 @@ def _of_100(ids: Iterable[str]) -> int:
     return sum(map(LONGEST_ID.__eq__, map(len, ids)))
 
 
-def _sift(columns: Columns, codes: Mapping[str, int]) -> tuple[tuple[list[str], list[str]], Dropped]:
-    """The rows worth keeping, and a count of the others. Most pages have none, which three quick looks show."""
+def _sift(columns: Columns, codes: Mapping[str, int]) -> tuple[Columns, Dropped, dict[tuple[str, str], int]]:
+    """The rows worth keeping, a count of the others, and their events. Most pages have none, as three looks show."""
     strange = set(columns.audiences).difference(codes)
     junk = JUNK.intersection(columns.ids)
     too_long = max(map(len, columns.ids), default=0) > LONGEST_ID
     if not (strange or junk or too_long):
-        return (columns.audiences, columns.ids), Dropped()
+        return columns, Dropped(), {}
     reasons = [_reason(*row, strange) for row in zip(columns.audiences, columns.ids, strict=True)]
     keep = [not reason for reason in reasons]
-    kept = list(compress(columns.audiences, keep)), list(compress(columns.ids, keep))
-    return kept, Dropped(**Counter(filter(None, reasons)), other_value=OTHER in junk | strange)
+    kept = Columns(
+        list(compress(columns.audiences, keep)),
+        list(compress(columns.ids, keep)),
+        list(compress(columns.events, keep)),
+    )
+    pairs = zip(columns.audiences, columns.ids, strict=True)
+    sifted = dict(compress(zip(pairs, columns.events, strict=True), reasons))
+    return kept, Dropped(**Counter(filter(None, reasons)), other_value=OTHER in junk | strange), sifted
 
 
 def _reason(audience: str, recording: str, strange: set[str]) -> str:

@@ -9,7 +9,7 @@ import typer
 from ga_sync import bootstrap, settings
 from ga_sync.accounts import store, views
 from ga_sync.accounts.errors import NotFound
-from ga_sync.accounts.recordings import Window
+from ga_sync.accounts.generation import Window
 from ga_sync.cli.console import AsJson, Yes, confirm, listing, plain, show
 from ga_sync.cli.progress import follow_run
 

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -10,6 +12,15 @@ from ga_sync.bootstrap import Service
 from ga_sync.cli.console import err
 
 _UNFINISHED = {"queued", "running"}
+
+
+@contextmanager
+def follow_count(what: str) -> Iterator[Callable[[int, int], None]]:
+    """What is told how many of how many are done; a bar on a terminal, nothing otherwise."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=err, disable=not sys.stderr.isatty(), transient=True) as progress:
+        bar = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
 def follow_run(service: Service, link_id: str, customer_id: str, run_id: str) -> View:

@@ -1,5 +1,6 @@
 """Commands of the operator: databases, keys, audit, health."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -8,7 +9,9 @@ from ga_sync import bootstrap, settings
 from ga_sync import doctor as checkup
 from ga_sync.accounts import store, views
 from ga_sync.cli.console import AsJson, Yes, confirm, err, listing, plain, show
+from ga_sync.cli.progress import follow_count
 from models.audit import first_break
+from models.rotation import versions_in_use
 
 db = typer.Typer(no_args_is_help=True, help="The databases.")
 keyring = typer.Typer(no_args_is_help=True, help="The keyring.")
@@ -43,10 +46,29 @@ def keyring_init(as_json: AsJson = False) -> None:
 def keyring_status(as_json: AsJson = False) -> None:
     """Where the key-encryption key is, and how many data keys there are."""
     with bootstrap.Service(settings.load(), google=False) as service:
-        counts = service.keyring.counts()
-        show(
-            {"keyring_id": service.keyring_id, "kek": service.keyring.describe_kek(), **counts},
-            as_json=as_json,
+        with service.stores.keyring.reading() as session:
+            versions = {str(version): count for version, count in versions_in_use(session).items()}
+        facts = {"keyring_id": service.keyring_id, "kek": service.keyring.describe_kek()}
+        show({**facts, **service.keyring.counts(), "kek_versions": versions}, as_json=as_json)
+
+
+@keyring.command("rotate")
+def keyring_rotate(as_json: AsJson = False) -> None:
+    """Change the key-encryption key while everything runs, or finish a change that was interrupted.
+
+    A key file gets a new version, and the old one is destroyed: copy the file again. Of other keys the next one is
+    named by GA_SYNC_KEK_NEXT, in every process, before.
+    """
+    configured = settings.load()
+    with follow_count("data keys") as progress:
+        done = bootstrap.rotate_keyring(configured, progress)
+    found = {"kek_version": done.version, "rewrapped": done.rewrapped, "destroyed_versions": done.destroyed}
+    show(found, as_json=as_json)
+    if not as_json:
+        err.print(
+            "make a new copy of the key file: the old one opens nothing any more"
+            if configured.kek.startswith("file:") and not configured.kek_next
+            else "set GA_SYNC_KEK to the next key everywhere, take GA_SYNC_KEK_NEXT away, and destroy the old key"
         )
 
 
@@ -54,10 +76,12 @@ def keyring_status(as_json: AsJson = False) -> None:
 def key_create(
     role: Annotated[str, typer.Option(help="admin, console or store.")],
     customer: Annotated[str, typer.Option(help="The customer's id, or '*' for every customer.")],
+    days: Annotated[int, typer.Option(min=1, help="It ends by itself after so many; never without it.")] = 0,
 ) -> None:
-    """Make an API key and print it, once, alone on stdout."""
+    """Make an API key and print it, once, alone on stdout. A customer may have any number: rotate without a gap."""
+    lives = timedelta(days=days) if days else None
     with bootstrap.Service(settings.load(), google=False) as service:
-        plain(service.keys.create(role, customer, OPERATOR))
+        plain(service.keys.create(role, customer, OPERATOR, lives))
 
 
 @key.command("list")
@@ -71,13 +95,13 @@ def key_list(as_json: AsJson = False) -> None:
                 "customer_id": row.customer_id,
                 "created_at": views.moment(row.created_at),
                 "last_used_at": views.moment(row.last_used_at),
+                "expires_at": views.moment(row.expires_at),
                 "revoked_at": views.moment(row.revoked_at),
             }
             for row in service.keys.listed()
         ]
-    listing(
-        items, ["key_id", "role", "customer_id", "created_at", "last_used_at", "revoked_at"], as_json=as_json
-    )
+    columns = ["key_id", "role", "customer_id", "created_at", "expires_at", "last_used_at", "revoked_at"]
+    listing(items, columns, as_json=as_json)
 
 
 @key.command("revoke")

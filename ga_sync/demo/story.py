@@ -13,6 +13,7 @@ from ga_sync.demo.stage import BACKFILL_DAYS, CUSTOMER, USER, Stage
 
 Json = dict[str, Any]
 NEW_NAME = "Renamed by the customer ☕"
+PERSON = "you@demo.example"
 _WAIT_SECONDS = 120.0
 
 
@@ -210,10 +211,13 @@ class Story:
         stage, link = self._stage, self.link_id
         segments = self._get(f"/v1/links/{link}/segments")["segments"]
         chosen = max(segments, key=lambda one: int(one["recordings"]))
+        invited = stage.service.users.add(PERSON, "admin", "*", "demo").address(stage.base)
         for one in segments:
             self._tell(f"  {one['segment_id']:>12}  {one['recordings']:>6} recordings  {one['name']!r}")
         self._tell(
             f"""
+pages            {invited}
+                 (set a password there, then sign in as {PERSON}: filter, calendar, administration)
 API              {stage.base}   (document: {stage.base}/openapi.json)
 sandbox control  {stage.sandbox.control_url}/truth?property={self.property}
 link             {link}

@@ -10,7 +10,7 @@ from google.analytics import data_v1beta as data
 from ga_sync.analytics.answers import ReportPage
 from ga_sync.analytics.client import Google
 from ga_sync.analytics.errors import GoogleUnavailable, MalformedAnswer, QuotaExhausted, Unauthenticated
-from ga_sync.analytics.quota import backoff
+from ga_sync.analytics.quota import Kind, backoff
 from ga_sync.analytics.requests import reads_audiences
 from ga_sync.sync.governor import Governor
 
@@ -46,7 +46,7 @@ class Calls:
 
     def __init__(self, google: Google, rim: Rim, governor: Governor) -> None:
         self.google, self.governor, self.cost = google, governor, Cost()
-        self._rim = rim
+        self._rim, self._waited = rim, False
 
     def report(self, request: data.RunReportRequest) -> ReportPage:
         """One page of a report.
@@ -72,10 +72,15 @@ class Calls:
         return self._asking(ask, lambda: True)
 
     def _asking(self, ask: Callable[[str], Answer], failed: Callable[[], bool]) -> Answer:
-        try:
-            return self._patiently(ask, failed)
-        except QuotaExhausted as refusal:
-            raise self.governor.refused(refusal.kind) from refusal
+        while True:
+            try:
+                return self._patiently(ask, failed)
+            except QuotaExhausted as refusal:
+                parked = self.governor.refused(refusal.kind)
+                if parked.kind is not Kind.CONCURRENT_REQUESTS or self._waited:
+                    raise parked from refusal
+                self._waited = True  # half a minute, once a run, is no reason to stop half-way
+                self._rim.wait((parked.until - self._rim.clock()).total_seconds())
 
     def _patiently(self, ask: Callable[[str], Answer], failed: Callable[[], bool]) -> Answer:
         """``failed`` counts a failure of Google's and says whether asking again is decent."""

@@ -46,7 +46,7 @@ class DayReader:
         }
         work.done = {day: zone for day, zone in work.done.items() if zone == time_zone}
         reads = to_read(days, states, self._backfill_days, healing)
-        work.left = [day for day in reads if day not in work.done]
+        work.left = [day for day in reads if day not in work.done and not _is_fresh(work, day, time_zone)]
         store.set_left(session, work.run_id, read=len(work.done), left=len(work.left))
 
     def read(self, work: Work, calls: Calls) -> bool:
@@ -146,6 +146,15 @@ class DayReader:
             )
         work.done[fetched.day] = fetched.time_zone
         work.left.remove(fetched.day)
+
+
+def _is_fresh(work: Work, day: date, time_zone: str) -> bool:
+    """Whether the run before this one, which had to stop, has read the day well."""
+    held = work.days.get(day)
+    if held is None or held.began_at is None or work.fresh_since is None:
+        return False
+    good = held.state in {"complete", "provisional"} and time_zone == work.link.time_zone
+    return good and held.began_at >= work.fresh_since
 
 
 def _same(planned: str, said: str, now: datetime) -> bool:

@@ -103,9 +103,9 @@ class DayFetcher:
     def _pages(self, request_at: Callable[[int], data.RunReportRequest]) -> Iterator[ReportPage]:
         offset: int | None = 0
         while offset is not None:
-            page = self._calls.report(request_at(offset))
-            yield page
-            offset = next_offset(offset, page)
+            held = [self._calls.report(request_at(offset))]
+            offset = next_offset(offset, held[0])
+            yield held.pop()  # nothing here keeps a page while the next one comes: it may be large
 
 
 def named(page: ReportPage, name: str) -> ReportPage:

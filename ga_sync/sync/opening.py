@@ -51,6 +51,7 @@ def open_work(
         checked_at=row.segments_checked_at,
         property_ref=row.property_ref,
         turn_until=turn_until,
+        fresh_since=None if wanted else store.stopped_since(session, row.link_id),
         known=store.segments(session, sealer, row.link_id, row.customer_id),
         days={reading.day: stage.held_of(reading) for reading in published},
         done={reading.day: reading.time_zone for reading in store.staged(session, run_id, row.customer_id)},

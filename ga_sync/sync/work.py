@@ -53,6 +53,7 @@ class Work:
         done: the days that this run has staged, with the time zone that each was read in.
         listing: what the run goes by; None before that is settled.
         left: the days that the run still has to read, in their order.
+        fresh_since: days read since then are not read again, for this run goes on where others had to stop.
         turn_until: when the right to read the property ends unless it is renewed.
     """
 
@@ -70,4 +71,5 @@ class Work:
     done: dict[date, str]
     listing: Listing | None = None
     left: list[date] = field(default_factory=list)
+    fresh_since: datetime | None = None
     turn_until: datetime | None = None

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from litestar import Litestar
 from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig
@@ -17,6 +18,7 @@ from ga_sync.web.auth import Door
 from ga_sync.web.errors import HANDLERS, AnyRequest
 from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, Listing, seal, unseal
 from ga_sync.web.reading import StrictRequest
+from ga_sync.web.refusals import on_no_such_address
 from ga_sync.web.services import Services
 from ga_sync.web.site import page_state, templates
 from ga_sync.web.site import pages as site_pages
@@ -126,7 +128,7 @@ def create_app(services: Services) -> Litestar:
         },
         state=State({"door": Door(services), **page_state(services)}),
         request_class=StrictRequest,
-        exception_handlers=HANDLERS,
+        exception_handlers={**HANDLERS, NotFoundException: on_no_such_address},
         request_max_body_size=MAX_BODY,
         middleware=[Traced(services), counted.middleware],
         before_send=[_marked(services)],

@@ -1,6 +1,5 @@
 """Questions of the recording store and the console."""
 
-from collections.abc import Iterator
 from datetime import date
 
 import msgspec
@@ -10,15 +9,14 @@ from litestar.response import Stream
 from msgspec import UnsetType
 
 from ga_sync.accounts.errors import Invalid
-from ga_sync.accounts.recordings import Window
+from ga_sync.accounts.generation import Window
 from ga_sync.web.auth import allow
 from ga_sync.web.bodies import Count, Explain, Match, Query, RecordingIds, Windowed
 from ga_sync.web.grants import Call, Json, caller_of
 from ga_sync.web.params import From, To
 from ga_sync.web.services import Wired
+from ga_sync.web.streams import STREAMS
 from ga_sync.web.threads import in_thread
-
-NDJSON = "application/x-ndjson"
 
 
 def _window(data: Windowed) -> Window:
@@ -100,9 +98,9 @@ def export(
     to: To = None,
     format: FromQuery[str] = "ndjson",  # noqa: A002 -- the contract's word
 ) -> Stream:
-    """Every recording of a filter, a line each, in constant memory."""
-    if format != "ndjson":
-        raise Invalid("format must be ndjson")
+    """Every recording of a filter with its last day, in constant memory."""
+    if format not in STREAMS:
+        raise Invalid("format must be ndjson or arrow")
     about, batches = services.recordings.export(
         link_id, caller_of(request).customer_id, filter, Window(first, to)
     )
@@ -110,13 +108,5 @@ def export(
         "GA-Sync-As-Of": str(about["as_of"] or ""),
         "GA-Sync-Completeness": msgspec.json.encode(about["completeness"]).decode(),
     }
-    return Stream(_lines(batches), media_type=NDJSON, headers=headers)
-
-
-def _lines(batches: Iterator[tuple[date, list[str]]]) -> Iterator[bytes]:
-    for day, ids in batches:
-        last_day = day.isoformat()
-        yield b"".join(
-            msgspec.json.encode({"recording_id": recording_id, "last_day": last_day}) + b"\n"
-            for recording_id in ids
-        )
+    stream, media_type = STREAMS[format]
+    return Stream(stream(batches), media_type=media_type, headers=headers)

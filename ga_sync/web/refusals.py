@@ -10,13 +10,14 @@ from urllib.parse import urlencode
 
 import structlog
 from litestar import Response
+from litestar.exceptions import NotFoundException
 from litestar.response import Redirect, Template
 from sqlalchemy.exc import DBAPIError
 
 from ga_sync.accounts.errors import InvitationGone, NotSignedIn, Refusal, SlowDown, Unavailable
 from ga_sync.index.errors import FilterIndexError
-from ga_sync.web.errors import STATUS, TITLES, AnyRequest
-from models.errors import KeyringError
+from ga_sync.web.errors import STATUS, TITLES, AnyRequest, on_http
+from models.errors import DataKeyGone, KeyringError
 
 log = structlog.get_logger()
 Page = Response[Any] | Template | Redirect
@@ -81,12 +82,25 @@ def on_filter(_request: AnyRequest, error: FilterIndexError) -> Page:
     return page(TITLES[error.slug], [_sentence(str(error))], STATUS[error.slug])
 
 
+def on_no_such_address(request: AnyRequest, error: NotFoundException) -> Page:
+    """A page for people, a problem for programs."""
+    person = "text/html" in request.headers.get("accept", "")
+    if not person or request.scope["path"].startswith("/v1/"):
+        return on_http(request, error)
+    return page("There is no such page", ["Check the address, or go back and choose another."], 404)
+
+
 def on_database(_request: AnyRequest, error: DBAPIError) -> Page:
     """The database does not answer; nothing of its text goes out."""
     log.error("database_failed", error=type(error.orig).__name__)
     return page(
         "Not now", ["The database does not answer. Try again in a minute."], 503, {"retry-after": "5"}
     )
+
+
+def on_removed(_request: AnyRequest, _error: DataKeyGone) -> Page:
+    """It was removed while the page was made."""
+    return page(TITLES["not-found"], ["It was removed in this moment."], STATUS["not-found"])
 
 
 def on_keys(_request: AnyRequest, error: KeyringError) -> Page:
@@ -108,5 +122,6 @@ PAGE_HANDLERS: dict[type[Exception] | int, Any] = {
     Refusal: on_refusal,
     FilterIndexError: on_filter,
     DBAPIError: on_database,
+    DataKeyGone: on_removed,
     KeyringError: on_keys,
 }

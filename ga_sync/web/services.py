@@ -17,6 +17,7 @@ from ga_sync.accounts.purge import Purge
 from ga_sync.accounts.recordings import Recordings
 from ga_sync.accounts.sessions import Sessions
 from ga_sync.accounts.users import Users
+from ga_sync.analytics.client import Google
 from ga_sync.settings import Settings
 from models.keyring import Keyring
 from models.session import Store
@@ -56,6 +57,11 @@ class Services(Protocol):
     forgetting: Forgetting
     changes: Changes
     sessions: Sessions
+
+    @property
+    def google(self) -> Google:
+        """Google's Admin and Data API."""
+        ...
 
     @property
     def stores(self) -> Stores:

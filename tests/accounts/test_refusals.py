@@ -7,7 +7,7 @@ import pytest
 from ga_sync.accounts import store
 from ga_sync.accounts.errors import Invalid, NotFound
 from ga_sync.accounts.export import Exports
-from ga_sync.accounts.recordings import Window
+from ga_sync.accounts.generation import Window
 from tests.web.bench import ACME, GLOBEX, Shared
 
 

@@ -328,7 +328,7 @@ def test_a_password_that_was_hashed_too_cheaply_is_hashed_anew_at_the_next_sign_
 def test_an_address_stands_nowhere_in_clear_and_its_key_dies_with_the_account(house: House) -> None:
     house.ready()
     with house.data.reading() as session:
-        rows = [dict(row._mapping) for row in session.execute(text("SELECT * FROM users"))]
+        rows = [tuple(row) for row in session.execute(text("SELECT * FROM users"))]
         events = session.scalars(select(AuditEvent)).all()
         assert first_break(session) is None
         assert all(ADA.casefold() not in repr(vars(event)).casefold() for event in events)

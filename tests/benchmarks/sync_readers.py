@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -69,9 +69,10 @@ def request_at(offset: int) -> data.RunReportRequest:
     return requests.day_report(PROPERTY, PARAMETER, DAY, names(), offset)
 
 
-def sample_loop(port: int, rows: int, _folder: Path) -> int:
+def sample_loop(port: int, rows: int, _folder: Path, begin: Callable[[], None]) -> int:
     """As in Google's samples: iterate over the rows of each page and take the values, nothing more."""
     client, read, last = official(port), 0, ("", "", "")
+    begin()
     for offset in range(0, rows, PAGE):
         response = client.run_report(request_at(offset))
         for row in response.rows:
@@ -81,7 +82,7 @@ def sample_loop(port: int, rows: int, _folder: Path) -> int:
     return read
 
 
-def rest_by_hand(port: int, rows: int, folder: Path) -> int:
+def rest_by_hand(port: int, rows: int, folder: Path, begin: Callable[[], None]) -> int:
     """The same pages as JSON bodies, decoded at once; neither the network nor the making of the JSON is counted."""
     bodies = [folder / f"{offset}.json" for offset in range(0, rows, PAGE)]
     if not bodies[0].exists():
@@ -90,11 +91,14 @@ def rest_by_hand(port: int, rows: int, folder: Path) -> int:
             answer = data.RunReportResponse.pb(client.run_report(request_at(offset)))
             body.write_text(json_format.MessageToJson(answer, indent=None))
         return 0
-    read = 0
+    read, last = 0, ("", "", "")
+    begin()
     for body in bodies:
         for row in msgspec.json.decode(body.read_bytes())["rows"]:
-            _ = (row["dimensionValues"][0]["value"], row["dimensionValues"][1]["value"], row["metricValues"][0]["value"])
+            audience, recording = row["dimensionValues"]
+            last = (audience["value"], recording["value"], row["metricValues"][0]["value"])
             read += 1
+    assert last[2]
     return read
 
 
@@ -105,7 +109,7 @@ class Anybody:
         return f"{grant_id}{refused or ''}"
 
 
-def ours(port: int, _rows: int, folder: Path) -> int:
+def ours(port: int, _rows: int, folder: Path, begin: Callable[[], None]) -> int:
     """A whole run: fetched, grouped, judged, sealed, committed, and served from the committed generation."""
     wired = settings.load(data_dir=folder, google_client_id="bench", google_client_secret="bench")
     bootstrap.init_keyring(wired)
@@ -134,6 +138,7 @@ def ours(port: int, _rows: int, folder: Path) -> int:
             jobs_store.enqueue(session, "sync", link_id, "bench", now(), lambda: str(uuid4()))
             task = jobs_store.claim(session, ["sync"], now(), "bench", timedelta(minutes=10))
         assert task is not None
+        begin()
         pipeline(task, Held())
     return _served(stores, keyring, link_id)
 
@@ -176,7 +181,22 @@ def _served(stores: bootstrap.Stores, keyring: Keyring, link_id: str) -> int:
     return run.rows
 
 
-WAYS: dict[str, Callable[[int, int, Path], int]] = {
+class Meter:
+    """CPU and wall clock since the work itself began."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """From here on it counts."""
+        self._cpu, self._wall = time.process_time(), time.perf_counter()
+
+    def spent(self) -> tuple[float, float]:
+        """CPU seconds of all threads, and seconds."""
+        return time.process_time() - self._cpu, time.perf_counter() - self._wall
+
+
+WAYS: dict[str, Callable[[int, int, Path, Callable[[], None]], int]] = {
     "ours": ours,
     "sample loop": sample_loop,
     "REST by hand": rest_by_hand,
@@ -186,15 +206,11 @@ WAYS: dict[str, Callable[[int, int, Path], int]] = {
 def main() -> None:
     """Read once and print what it cost."""
     way, port, rows, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
-    cpu, wall = time.process_time(), time.perf_counter()
-    read = WAYS[way](port, rows, folder)
-    spent = {
-        "way": way,
-        "rows": read,
-        "cpu": time.process_time() - cpu,
-        "wall": time.perf_counter() - wall,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB,
-    }
+    meter = Meter()
+    read = WAYS[way](port, rows, folder, meter.begin)
+    cpu, wall = meter.spent()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB
+    spent = {"way": way, "rows": read, "cpu": cpu, "wall": wall, "peak_mb": peak}
     sys.stdout.write(json.dumps(spent) + "\n")
     sys.stdout.flush()
     os._exit(0)  # neither the driver nor gRPC has anything left to say

@@ -1,6 +1,7 @@
-"""Pictures of every page, at a desk in light and on a phone in dark: ``python -m tests.browser.screenshots FOLDER [STOP…]``.
+"""Pictures of every page, at a desk in light and on a phone in dark.
 
-With stops named, only those, at a desk in light, as much as a screen shows.
+``python -m tests.browser.screenshots FOLDER [STOP…]``: with stops named, only those, at a desk in light, as much
+as a screen shows.
 """
 
 import sys

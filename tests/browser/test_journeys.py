@@ -159,7 +159,7 @@ def test_every_refusal_of_google_ends_in_a_page_that_says_what_to_do(browser: Br
         "token_http_error": ("Google did not finish", "open the same address again"),
         "token_error": ("Our fault", "Try later"),
     }
-    more = {
+    more: dict[str, dict[str, object]] = {
         "widen": {"scope": "https://www.googleapis.com/auth/analytics.edit"},
         "token_http_error": {"status": 503},
         "token_error": {"error": "invalid_client"},

@@ -1,5 +1,6 @@
 """The operator's commands: keyring, databases, keys, audit, health."""
 
+import base64
 import io
 import sqlite3
 from contextlib import closing
@@ -129,3 +130,29 @@ def test_the_doctor_exits_1_where_google_is_out_of_reach(installed: Cli, google:
 def test_what_was_learnt_is_in_no_table_of_keys(linked: Linked) -> None:
     status = linked.cli.value("keyring", "status")
     assert sum(value for value in status.values() if isinstance(value, int)) >= 2
+
+
+def test_the_key_encryption_key_is_rotated_again_and_again(installed: Cli) -> None:
+    before = installed.value("keyring", "status")
+    assert before["kek_versions"] == {"1": before["data_keys"]}
+    done = installed.value("keyring", "rotate")
+    assert done == {"kek_version": 2, "rewrapped": before["data_keys"], "destroyed_versions": [1]}
+    ended = installed("keyring", "rotate")
+    assert (ended.code, "new copy of the key file" in ended.err) == (0, True)
+    assert installed.value("keyring", "status")["kek_versions"] == {"3": before["data_keys"]}
+
+
+def test_a_key_from_the_environment_is_rotated_to_the_next(
+    installed: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = installed.value("keyring", "status")["data_keys"]
+    monkeypatch.setenv("NEXT", base64.b64encode(b"n" * 32).decode())
+    monkeypatch.setenv("GA_SYNC_KEK_NEXT", "env:NEXT")
+    ended = installed("keyring", "rotate")
+    assert (ended.code, "set GA_SYNC_KEK to the next key" in ended.err) == (0, True)
+    monkeypatch.delenv("GA_SYNC_KEK_NEXT")
+    assert installed("keyring", "status").code == 3
+    monkeypatch.setenv("GA_SYNC_KEK", "env:NEXT")
+    assert installed.value("keyring", "status")["data_keys"] == keys
+    refused = installed("keyring", "rotate")
+    assert (refused.code, "GA_SYNC_KEK_NEXT" in refused.err) == (3, True)

@@ -88,7 +88,7 @@ class Process:
         wait_until(alive_and_ready, f"{self.name}: {what}")
 
     def terminate(self) -> int:
-        """SIGTERM; its exit code."""
+        """SIGTERM; its exit code. Fails where it does not end."""
         self.popen.send_signal(signal.SIGTERM)
         try:
             return self.popen.wait(STOP_SECONDS)
@@ -104,7 +104,10 @@ class Process:
 
 @dataclass
 class Machine:
-    """One installation: a folder and its variables. Leaving it ends every process and shows every traceback."""
+    """One installation: a folder and its variables.
+
+    Leaving it tells every process to stop, which each must do with 0, and shows every traceback that any of them left.
+    """
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
@@ -119,9 +122,12 @@ class Machine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in self.started:
-            if process.popen.poll() is None:
-                process.kill()
+        left = [process for process in self.started if process.popen.poll() is None]
+        if error is None:
+            codes = {process.name: process.terminate() for process in left}
+            assert set(codes.values()) <= {0}, codes
+        for process in left:
+            process.kill()
         trouble = self.trouble()
         assert not trouble, trouble
 

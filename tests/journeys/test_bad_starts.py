@@ -1,6 +1,7 @@
 """What is wrong is said at the start: exit 3 and a sentence that names what to set; nothing is served."""
 
 import base64
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -67,7 +68,9 @@ SETTINGS = {
     "a KEK in the environment that is no key": Refused(
         "serve", {"GA_SYNC_KEK": "env:MY_KEK", "MY_KEK": "not base64!"}, ("MY_KEK", "base64")
     ),
-    "a wrong KEK": Refused("serve", {"GA_SYNC_KEK": "env:MY_KEK", "MY_KEK": KEY}, ("GA_SYNC_KEK",)),
+    "a wrong KEK": Refused(
+        "serve", {"GA_SYNC_KEK": "env:MY_KEK", "MY_KEK": KEY}, ("env:MY_KEK", "key-encryption key")
+    ),
     "plain http off this machine": Refused(
         "serve", {"GA_SYNC_PUBLIC_URL": "http://ga.example.com"}, ("GA_SYNC_PUBLIC_URL", "https")
     ),
@@ -131,6 +134,13 @@ def test_a_start_on_an_older_schema_is_refused(machine: Machine) -> None:
 def test_a_start_without_the_key_file_is_refused(machine: Machine) -> None:
     (machine.folder / "var" / "kek.json").unlink()
     refuses(machine, Refused("serve", {}, ("kek.json",)))
+
+
+def test_a_start_with_another_key_file_is_refused(machine: Machine) -> None:
+    path = machine.folder / "var" / "kek.json"
+    body = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(body | {"keys": dict.fromkeys(body["keys"], KEY)}), "utf-8")
+    refuses(machine, Refused("worker", {}, ("kek.json", "GA_SYNC_KEK")))
 
 
 def test_a_start_with_another_keyring_is_refused(machine: Machine) -> None:

@@ -1,12 +1,10 @@
 """The whole story: three processes, told by variables only, and every answer compared with what the sandbox knows."""
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -19,61 +17,14 @@ from tests.journeys.command_line import (
     operators_pause_and_resume,
 )
 from tests.journeys.doors import Api
-from tests.journeys.processes import Machine, Process, is_ready, wait_until
+from tests.journeys.processes import Machine, is_ready, wait_until
+from tests.journeys.questions import questions_have_exact_answers
 from tests.journeys.residue import Canaries, in_databases, in_files
-from tests.journeys.truth import Control, Truth
+from tests.journeys.story import Customer, Story, same_as_truth
+from tests.journeys.truth import Control
 from tests.postgres import DatabaseUrls, fresh_pair
 
 BACKFILL = 12
-
-
-@dataclass
-class Customer:
-    """A customer with a Google account, one property and, once it has said yes, a link."""
-
-    name: str
-    account: str
-    property: str
-    parameter: str
-    api: Api
-    store: Api
-    grant_id: str = ""
-    link_id: str = ""
-    first_day: date = date.min
-
-
-@dataclass
-class Story:
-    """Everybody who takes part."""
-
-    machine: Machine
-    control: Control
-    serve: Process
-    workers: list[Process]
-    acme: Customer
-    globex: Customer
-    store_key: str
-
-    @property
-    def customers(self) -> tuple[Customer, Customer]:
-        """Both."""
-        return self.acme, self.globex
-
-    def truth(self, who: Customer) -> Truth:
-        """What is true of a customer's property in the days that its link wants."""
-        return self.control.truth(who.property, who.first_day)
-
-    def synced(self, who: Customer, begin: Callable[[], str]) -> Truth:
-        """The truth that a run saw: it was the same before and after it."""
-        for _ in range(4):
-            before = self.truth(who)
-            run = who.api.run_until_ended(who.link_id, begin())
-            assert run["status"] == "succeeded", run
-            assert run["days_left"] == 0
-            if before == self.truth(who):
-                return before
-            begin = lambda: who.api.sync(who.link_id)  # noqa: E731 -- something came to light meanwhile
-        raise AssertionError("the world changed during every run")
 
 
 # --- the parts of the world ------------------------------------------------------------------------------
@@ -181,87 +132,6 @@ def both_link(story: Story) -> None:
         first_run = linked["last_run"]["run_id"]
         same_as_truth(who, story.synced(who, lambda: first_run))  # noqa: B023 -- called at once
         assert who.api.link(who.grant_id, who.property, who.parameter, 200)["link_id"] == who.link_id
-
-
-def same_as_truth(who: Customer, truth: Truth) -> None:
-    """Every segment's recordings, paged; every name; nothing built-in."""
-    listed = who.api.all(f"/v1/links/{who.link_id}/segments", "segments")
-    assert {one["segment_id"]: one["name"] for one in listed} == truth.names
-    assert not truth.built_in & {one["segment_id"] for one in listed}
-    for one in listed:
-        expected = truth.on(one["segment_id"])
-        found = who.api.ids(who.link_id, limit=97, filter={"segment": one["segment_id"]})
-        assert Counter(found) == Counter(expected), one
-        assert one["recordings"] == len(expected)
-
-
-def questions_have_exact_answers(story: Story) -> None:
-    acme = story.acme
-    truth = story.synced(acme, lambda: acme.api.sync(acme.link_id))
-    a, b, c = sorted(truth.names, key=lambda one: (-len(truth.on(one)), one))[:3]
-    expression = {"all": [{"any": [{"segment": a}, {"segment": b}]}, {"not": {"segment": c}}]}
-    expected = (truth.on(a) | truth.on(b)) - truth.on(c)
-    assert expected, "the question must have an answer to be one"
-    found = acme.api.ids(acme.link_id, limit=33, filter=expression)
-    assert Counter(found) == Counter(expected)
-    assert acme.api.ask(acme.link_id, "count", {"filter": expression})["count"] == len(expected)
-    assert (
-        set(acme.api.ids(acme.link_id, filter={"any": [{"segment": one} for one in truth.names]}))
-        == truth.ids
-    )
-    some_days_only(acme, truth, expression, (a, b, c))
-    candidates_are_judged(acme, truth, expression, expected)
-    the_store_exports(acme, truth)
-    unbounded = acme.api.ask(acme.link_id, "query", {"filter": {"not": {"segment": a}}}, 422)
-    assert unbounded["type"] == "/problems/filter-unbounded"
-    asked = [*sorted(truth.ids)[:20], "never seen"]
-    told = acme.api.ask(acme.link_id, "segments", {"recording_ids": asked})["recordings"]
-    assert {one["recording_id"]: set(one["segment_ids"]) for one in told} == {
-        asked_id: {segment for segment in truth.names if asked_id in truth.on(segment)} for asked_id in asked
-    }
-
-
-def some_days_only(who: Customer, truth: Truth, expression: object, names: tuple[str, str, str]) -> None:
-    a, b, c = names
-    first, last = who.first_day + timedelta(days=3), who.first_day + timedelta(days=6)
-    window = {"from": first.isoformat(), "to": last.isoformat()}
-
-    def expected(inside: Callable[[date], bool]) -> frozenset[str]:
-        return (truth.on(a, inside) | truth.on(b, inside)) - truth.on(c, inside)
-
-    days = [first + timedelta(days=n) for n in range(4)]
-    found = who.api.ids(who.link_id, limit=50, filter=expression, **window)
-    assert Counter(found) == Counter(expected(lambda day: first <= day <= last))
-    by_day = who.api.ask(who.link_id, "count", {"filter": expression, **window, "by": "day"})
-    assert {one["key"]: one["count"] for one in by_day["by"]} == {
-        day.isoformat(): len(expected(day.__eq__)) for day in days
-    }
-    assert by_day["completeness"]["state"] == "complete"
-    by_segment = who.api.ask(who.link_id, "count", {"filter": expression, "by": "segment"})
-    everything = expected(lambda _: True)
-    assert {one["key"]: one["count"] for one in by_segment["by"]} == {
-        segment: len(everything & truth.on(segment)) for segment in truth.names
-    }
-
-
-def candidates_are_judged(who: Customer, truth: Truth, expression: object, expected: frozenset[str]) -> None:
-    asked = ["never seen", *sorted(truth.ids)[::3]]
-    told = who.api.ask(who.link_id, "match", {"filter": expression, "recording_ids": asked})
-    assert told["matches"] == [one for one in asked if one in expected]
-    assert told["undecided"] == []
-    sealed, young = who.first_day.isoformat(), max(truth.days).isoformat()
-    body = {"filter": expression, "recordings": [{"id": "x", "day": sealed}, {"id": "y", "day": young}]}
-    told = who.api.ask(who.link_id, "match", body)
-    assert (told["matches"], told["undecided"]) == ([], ["y"])
-
-
-def the_store_exports(who: Customer, truth: Truth) -> None:
-    large = max(truth.names, key=lambda one: len(truth.on(one)))
-    exported = who.store.exported(who.link_id, json.dumps({"not": {"not": {"segment": large}}}))
-    assert set(exported) == truth.on(large)
-    last_seen = {one: day for day in sorted(truth.days) for held in truth.days[day].values() for one in held}
-    assert exported == {one: last_seen[one] for one in exported}
-    assert list(exported.values()) == sorted(exported.values(), reverse=True)
 
 
 def a_new_day_comes_with_another_name_and_one_audience_less(story: Story) -> None:

@@ -41,8 +41,15 @@ class Interrupted:
     def describe(self) -> str:
         return self._kek.describe()
 
-    def wrap(self, data_key: bytes, context: bytes) -> tuple[int, bytes]:
-        return self._kek.wrap(data_key, context)
+    @property
+    def primary(self) -> int:
+        return self._kek.primary
+
+    def holds(self, version: int) -> bool:
+        return self._kek.holds(version)
+
+    def wrap(self, data_key: bytes, context: bytes, version: int | None = None) -> tuple[int, bytes]:
+        return self._kek.wrap(data_key, context, version)
 
     def unwrap(self, version: int, wrapped: bytes, context: bytes) -> bytes:
         now, self.meanwhile = self.meanwhile, None

@@ -15,7 +15,8 @@ from sqlalchemy import delete, func, select
 from ga_sync.accounts.changes import Changes
 from ga_sync.accounts.errors import CursorExpired
 from ga_sync.accounts.forgetting import Forgetting
-from ga_sync.accounts.recordings import Recordings, Window
+from ga_sync.accounts.generation import Window
+from ga_sync.accounts.recordings import Recordings
 from ga_sync.accounts.retention import Retention
 from ga_sync.analytics import errors as google
 from ga_sync.index.cache import IndexCache

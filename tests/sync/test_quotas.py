@@ -9,7 +9,7 @@ from ga_sync.analytics import errors as google
 from ga_sync.analytics.quota import Kind, QuotaState, QuotaStatus
 from models.link import LinkStatus
 from models.run import RunStatus
-from tests.sync.bench import BACKFILL, TODAY, Bench
+from tests.sync.bench import BACKFILL, TODAY, Bench, back
 from tests.sync.fake_google import FakeAnalytics
 
 REPORT = "run_report"
@@ -109,3 +109,41 @@ def test_a_360_property_has_larger_quotas(bench: Bench) -> None:
     bench.change_link(service_level="GOOGLE_ANALYTICS_360")
     bench.sync()
     assert bench.last_run.error == "quota_tokens_per_hour"
+
+
+def parked_after(bench: Bench, reports: int) -> None:
+    """Google refuses the n-th report."""
+
+    def refuse(_method: str) -> None:
+        if len(bench.google.days_asked()) == reports:
+            bench.google.before = lambda _method: None
+            bench.google.fail(REPORT, google.QuotaExhausted("tokens per hour", REPORT, Kind.TOKENS_PER_HOUR))
+
+    bench.google.before = refuse
+
+
+def test_the_turn_after_a_stop_goes_on_where_it_stopped(bench: Bench) -> None:
+    parked_after(bench, 3)
+    bench.sync(wanted=False)
+    assert (bench.last_run.status, bench.last_run.days_read) == (RunStatus.PARTIAL, 2)
+    bench.clock.advance(timedelta(hours=1))
+    bench.google.calls.clear()
+    parked_after(bench, 2)
+    bench.sync(wanted=False)
+    bench.clock.advance(timedelta(hours=1))
+    bench.sync(wanted=False)
+    assert sorted(set(bench.google.days_asked()), reverse=True) == [back(n) for n in range(2, BACKFILL)]
+    assert bench.last_run.status == RunStatus.SUCCEEDED
+    bench.google.calls.clear()
+    bench.clock.advance(timedelta(hours=1))
+    bench.sync(wanted=False)
+    assert bench.google.days_asked() == [back(n) for n in range(4)]
+
+
+def test_a_person_s_wish_after_a_stop_reads_everything(bench: Bench) -> None:
+    parked_after(bench, 3)
+    bench.sync(wanted=False)
+    bench.clock.advance(timedelta(hours=1))
+    bench.google.calls.clear()
+    bench.sync()
+    assert sorted(bench.google.days_asked(), reverse=True) == [back(n) for n in range(BACKFILL)]

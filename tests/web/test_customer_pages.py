@@ -1,13 +1,22 @@
 """A customer without an account: properties, dimension, progress, disconnecting; and every way it is refused."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from ga_sync.web.guest import PASS_LIFE
 from models.grant import Grant, GrantStatus
-from tests.web.bench import ACME, PUBLIC, SHOP_USER, House, HouseMaker
+from tests.web.bench import ACME, PUBLIC, SHOP_USER, House, HouseMaker, Template, template
 from tests.web.walks import form, send
 
 AGENCY_USER = "analytics@agency.example"
+
+
+@pytest.fixture(scope="session")
+def empty_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
+    """On SQLite alone: these pages have no SQL of their own, and what they call is proved on both."""
+    with template(tmp_path_factory.mktemp("pages"), None) as found:
+        yield found
 
 
 def _pass(house: House, grant_id: str) -> str:
@@ -156,7 +165,7 @@ def test_only_the_browser_that_consented_gets_in(fresh: House) -> None:
     others = _pass(fresh, other)
     fresh.client.cookies.clear()
     for value in ("", "x", f"{int(until) + 1}.{proof}", others, "é.é", "1.é", f"{until}."):
-        cookies = {"cookie": f"ga_sync_pass_{grant_id}={value}".encode()}
+        cookies = {b"cookie": f"ga_sync_pass_{grant_id}={value}".encode()}
         for path in ("", "/dimensions?property=1", "/progress", "/disconnect"):
             refused = fresh.client.get(f"/connect/{grant_id}{path}", headers=cookies)
             assert refused.status_code == 403

@@ -1,6 +1,7 @@
 """Numbers for pictures: lines, bars, weeks, quotas."""
 
 from datetime import date, timedelta
+from typing import Any
 
 from ga_sync.web.admin.spending import meters, runs_chart, tokens_chart, took
 from ga_sync.web.console.drawing import bars, points, weeks
@@ -34,7 +35,7 @@ def test_weeks_begin_on_monday_newest_first() -> None:
 def test_runs_as_charts_oldest_first_and_only_what_has_happened() -> None:
     waiting = {"status": "queued", "started_at": None, "finished_at": None, "tokens": 0}
     going = {"status": "running", "started_at": "2026-11-03T11:00:00Z", "finished_at": None, "tokens": 7}
-    runs = [waiting, going, {**RUN, "tokens": 24}]
+    runs: list[dict[str, Any]] = [waiting, going, {**RUN, "tokens": 24}]
     assert took(runs[0]) is None
     assert took(runs[2]) == 5.0
     assert [bar.label for bar in runs_chart(runs)] == ["3 Nov 2026, 10:00 UTC: 5.0 s, succeeded"]

@@ -64,7 +64,7 @@ def test_what_is_no_request_passes_untouched(shared: Shared) -> None:
         passed.append(scope)
 
     scope = {"type": ScopeType.WEBSOCKET}
-    traced = Traced(shared.house.service)(app)  # type: ignore[arg-type]
+    traced = Traced(shared.house.service)(app)
     asyncio.run(traced(scope, None, None))  # type: ignore[arg-type]
     assert passed == [scope]
 

@@ -106,4 +106,4 @@ def test_a_text_is_given_up_for_groups() -> None:
 
 def test_segments_that_are_gone_are_left_out_and_counted() -> None:
     wish, dropped = without_unknown(clicked("add:1", "add:9", "not:8"), {"1"})
-    assert (wish.chosen, dropped) == ({"1"}, 2)
+    assert (wish.chosen, dropped) == (frozenset({"1"}), 2)

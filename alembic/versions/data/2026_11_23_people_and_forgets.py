@@ -1,4 +1,4 @@
-"""Attempts to sign in are counted for unknown addresses, too; a link knows which forgets it honours."""
+"""Attempts to sign in are counted for unknown addresses, too; links know which forgets they honour; keys expire."""
 
 import sqlalchemy as sa
 
@@ -23,5 +23,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_throttles_last_at"), "throttles", ["last_at"], unique=False)
     op.add_column("links", sa.Column("forgotten", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("links", sa.Column("generated_at", models.base.UtcDateTime(), nullable=True))
+    op.add_column("api_keys", sa.Column("expires_at", models.base.UtcDateTime(), nullable=True))
     op.drop_column("users", "failures")
     op.drop_column("users", "locked_until")

@@ -11,7 +11,7 @@ from litestar.response import Redirect, Template
 
 from ga_sync.accounts import store
 from ga_sync.accounts.errors import Refusal
-from ga_sync.accounts.recordings import Window
+from ga_sync.accounts.generation import Window
 from ga_sync.accounts.views import View
 from ga_sync.index.errors import FilterIndexError
 from ga_sync.index.expression import Expression, to_json

@@ -8,6 +8,7 @@ from litestar.response import Redirect, Template
 
 from ga_sync.accounts.errors import Invalid, Refusal
 from ga_sync.accounts.names import is_plain
+from ga_sync.accounts.proof import Proof
 from ga_sync.accounts.views import View
 from ga_sync.web.customer.offers import MOST_CHOSEN, SHOWN, Offers, choices, found_by
 from ga_sync.web.forms import Sent
@@ -71,7 +72,8 @@ def choose_dimensions(request: Asked, grant_id: FromPath[str], services: Wired) 
     if not numbers:
         return Redirect(f"/connect/{grant_id}", status_code=303)
     offered = _offers(request).properties(grant_id, guest.customer_id)
-    found = choices(services.linking, grant_id, guest.customer_id, _chosen(offered, numbers))
+    proof = Proof(services.linking, services.google, services.clock)
+    found = choices(services.linking, proof, grant_id, guest.customer_id, _chosen(offered, numbers))
     return Template(
         "customer/dimensions.html",
         context={"guest": guest, "choices": found, "ready": any(one.dimensions for one in found)},

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from ga_sync.accounts.errors import Refusal
 from ga_sync.accounts.linking import Linking
+from ga_sync.accounts.proof import Proof
 from ga_sync.accounts.views import View
 
 REMEMBERED = timedelta(minutes=2)
@@ -68,13 +69,15 @@ class Choice:
     refusal: str | None = None
 
 
-def choices(linking: Linking, grant_id: str, customer_id: str, chosen: Sequence[View]) -> list[Choice]:
+def choices(
+    linking: Linking, proof: Proof, grant_id: str, customer_id: str, chosen: Sequence[View]
+) -> list[Choice]:
     """The dimensions of each chosen property, a few properties at once."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda one: _choice(linking, grant_id, customer_id, one), chosen))
+        return list(pool.map(lambda one: _choice(linking, proof, grant_id, customer_id, one), chosen))
 
 
-def _choice(linking: Linking, grant_id: str, customer_id: str, one: View) -> Choice:
+def _choice(linking: Linking, proof: Proof, grant_id: str, customer_id: str, one: View) -> Choice:
     name = str(one["property"])
     try:
         found = linking.dimensions(grant_id, name, customer_id)
@@ -84,6 +87,6 @@ def _choice(linking: Linking, grant_id: str, customer_id: str, one: View) -> Cho
     if likely is None:
         return Choice(one, found)
     try:
-        return Choice(one, found, linking.seen_yesterday(grant_id, name, likely, customer_id))
+        return Choice(one, found, proof.seen_yesterday(grant_id, customer_id, name, likely))
     except Refusal as refusal:
         return Choice(one, refusal=str(refusal))

@@ -9,7 +9,6 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from ga_sync.accounts import store, views
-from ga_sync.accounts.errors import NotFound
 from ga_sync.accounts.views import View
 from ga_sync.web.forms import Sent
 from ga_sync.web.guest import Guest, admit, admit_form
@@ -57,8 +56,7 @@ def _grant(services: Services, guest: Guest) -> View:
     with services.stores.data.reading() as session:
         row = store.grant(session, guest.grant_id, guest.customer_id)
         links = store.links_of(session, guest.grant_id, guest.customer_id)
-    if row is None:
-        raise NotFound("there is no such connection")
+    assert row is not None, "grants stay"
     return views.grant(row, [link.link_id for link in links], services.clock())
 
 
