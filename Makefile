@@ -35,7 +35,7 @@ ifneq ($(SOUND),yes)
 .PHONY: $(VENV)/made
 endif
 
-.PHONY: help demo test bench prove lint format types layers tests lock clean screenshots
+.PHONY: help demo test bench bench-sync chaos prove lint format types layers tests lock clean screenshots
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -92,6 +92,14 @@ tests: $(VENV)/installed-dev
 # ARGS="--size 1 --no-http" measures less; ARGS=--help says what there is. Peers that are not installed are skipped.
 bench: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# One day of 2,000,000 rows read in three ways; writes docs/benchmarks-sync.md. ARGS=100000 measures less, and prints.
+bench-sync: $(VENV)/installed-dev
+	@$(BIN)/python -m tests.benchmarks.sync_bench $(ARGS)
+
+# Hundreds of syncs through bad days at Google; prints the seed and every invariant. ARGS="SEED WALKS" repeats one.
+chaos: $(VENV)/installed-dev
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 prove: $(VENV)/installed-dev
 	@GA_SYNC_MACHINE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/index/test_machine.py -q --timeout 3600

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
+import structlog
 
 from ga_sync.accounts.burial import Burial
 from ga_sync.accounts.changes import Changes
@@ -48,7 +49,7 @@ from models.kek_chain import open_kek as open_kek_of
 from models.keyring import Keyring
 from models.meta import KEYRING_ID, DataFact
 from models.rotation import Rotated, rotation_of
-from models.sealed import Secret
+from models.sealed import Place, Secret
 from models.session import Store
 from oauth.consent import Consents
 from oauth.google import Google as OAuthGoogle
@@ -57,6 +58,7 @@ from oauth.protocol import Endpoints
 from oauth.revocation import Revocations
 from oauth.tokens import Tokens
 
+log = structlog.get_logger()
 INDEX_BYTES = 2_000_000_000
 _LEASE = timedelta(seconds=60)
 _RETRY = Retry(base=timedelta(seconds=30), cap=timedelta(hours=1))
@@ -124,7 +126,12 @@ def open_stores(settings: Settings) -> Stores:
 
 def open_keyring(settings: Settings, stores: Stores) -> Keyring:
     """The keyring under its key-encryption key, not yet proved."""
-    return Keyring(stores.keyring, open_kek(settings), secrets.token_bytes, time.monotonic)
+    return Keyring(stores.keyring, open_kek(settings), secrets.token_bytes, time.monotonic, _does_not_open)
+
+
+def _does_not_open(place: Place) -> None:
+    """Somebody altered, moved or rolled back what is stored: operators must look, and the row is named, no value."""
+    log.error("integrity_failure", table=place.table, column=place.column, row=place.row)
 
 
 def init_keyring(settings: Settings) -> str:

@@ -28,6 +28,11 @@ from models.session import Store
 
 CACHE_SECONDS = 300.0
 SYSTEM_CUSTOMER = "*"
+Alarm = Callable[[Place], object]
+
+
+def _nobody(_place: Place) -> None:
+    """Nobody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,8 @@ def derive(data_key: bytes, info: str, length: int = KEY_BYTES) -> bytes:
 class Sealer:
     """Seals and opens under one owner's data key; the key itself never leaves this object."""
 
-    def __init__(self, dek_id: int, data_key: bytes, random: Random) -> None:
-        self._dek_id, self._data_key, self._random = dek_id, data_key, random
+    def __init__(self, dek_id: int, data_key: bytes, random: Random, alarm: Alarm = _nobody) -> None:
+        self._dek_id, self._data_key, self._random, self._alarm = dek_id, data_key, random, alarm
         self._derived: dict[str, bytes] = {}
 
     def key(self, purpose: str) -> bytes:
@@ -74,9 +79,16 @@ class Sealer:
         Raises:
             SealBroken: altered, moved, or sealed under another key.
         """
+        try:
+            self._require_own(sealed)
+            return record.open_(self._column_key(place), place, sealed)
+        except SealBroken:
+            self._alarm(place)
+            raise
+
+    def _require_own(self, sealed: Sealed) -> None:
         if record.dek_id_of(sealed) != self._dek_id:
             raise SealBroken("a sealed value does not open in its place")
-        return record.open_(self._column_key(place), place, sealed)
 
     def _column_key(self, place: Place) -> bytes:
         return self.key(f"enc|{place.table}|{place.column}")
@@ -89,8 +101,17 @@ def _context(owner: Owner, customer_id: str) -> bytes:
 class Keyring:
     """The keyring store and its key-encryption key."""
 
-    def __init__(self, store: Store, kek: Kek, random: Random, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        kek: Kek,
+        random: Random,
+        monotonic: Callable[[], float],
+        alarm: Alarm = _nobody,
+    ) -> None:
+        """The keys in ``store``; ``alarm`` is told the place of every value that does not open there."""
         self._store, self._kek, self._random, self._monotonic = store, kek, random, monotonic
+        self._alarm = alarm
         self._cache: dict[Owner, tuple[float, Sealer]] = {}
         self._lock = threading.Lock()
         self._destructions = 0
@@ -167,7 +188,7 @@ class Keyring:
             with self._lock:
                 self._cache.pop(owner, None)
             raise DataKeyGone(f"the key of {owner.kind} {owner.id} is gone")
-        return Sealer(row.dek_id, self._unwrap(owner, row), self._random)
+        return Sealer(row.dek_id, self._unwrap(owner, row), self._random, self._alarm)
 
     def destroy(self, owners: Iterable[Owner], customer_id: str, now: datetime) -> bool:
         """Destroy keys and bury their owners, in one transaction; safe to repeat.

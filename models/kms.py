@@ -47,8 +47,8 @@ def connect(arn: str) -> KmsClient:
     """
     region = check_arn(arn)
     try:
-        import boto3
-        from botocore.config import Config
+        import boto3  # noqa: PLC0415 -- an extra that most installations go without
+        from botocore.config import Config  # noqa: PLC0415
     except ImportError:
         raise KekUnusable("awskms needs the package boto3: install ga-sync[awskms]") from None
     patience = Config(
@@ -96,10 +96,7 @@ class AwsKms:
     def _ask(
         self, call: Callable[..., dict[str, Any]], context: bytes, **parameters: bytes
     ) -> dict[str, Any]:
-        from botocore.exceptions import (
-            BotoCoreError,
-            ClientError,
-        )
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- comes with the client
 
         bound = {"app": "ga-sync", "of": hashlib.sha256(context).hexdigest()}
         try:

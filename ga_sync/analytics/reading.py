@@ -51,7 +51,8 @@ class Dropped:
         strangers: of audiences that were not asked for.
         junk: whose id is one of ``JUNK``.
         overlong: whose id is longer than ``LONGEST_ID``.
-        duplicates: that repeat a row, also one that was dropped for another reason.
+        duplicates: that repeat a row.
+        again: of those with another reason, how many repeat a row as well.
         other_value: whether a literal "(other)" stood in either column of any row.
     """
 
@@ -59,6 +60,7 @@ class Dropped:
     junk: int = 0
     overlong: int = 0
     duplicates: int = 0
+    again: int = 0
     other_value: bool = False
 
     def __or__(self, other: "Dropped") -> "Dropped":
@@ -68,6 +70,7 @@ class Dropped:
             self.junk + other.junk,
             self.overlong + other.overlong,
             self.duplicates + other.duplicates,
+            self.again + other.again,
             self.other_value or other.other_value,
         )
 
@@ -115,8 +118,9 @@ class DayReading:
         A row that comes twice may stand where another is missing, for pages can shift while they are read: then the
         TOTAL shows whether one is.
         """
-        told_apart = not self.dropped.duplicates or (self.total is not None and not self.below_total)
-        return self.steady and self.rows == self.expected and told_apart
+        repeated = self.dropped.duplicates + self.dropped.again > 0
+        nothing_lost = not repeated or (self.total is not None and not self.below_total)
+        return self.steady and self.rows == self.expected and nothing_lost
 
     @property
     def below_total(self) -> bool:
@@ -165,7 +169,7 @@ class _Reader:
         before = len(self._sifted)
         self._sifted |= sifted
         twice = page.rows - len(kept.ids) - (len(self._sifted) - before)
-        self._dropped |= dropped | Dropped(duplicates=twice)
+        self._dropped |= dropped | Dropped(again=twice)
         self._flags |= page.flags
         self._row_counts.append(page.row_count)
         self._rows += page.rows

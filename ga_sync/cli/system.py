@@ -76,7 +76,9 @@ def keyring_rotate(as_json: AsJson = False) -> None:
 def key_create(
     role: Annotated[str, typer.Option(help="admin, console or store.")],
     customer: Annotated[str, typer.Option(help="The customer's id, or '*' for every customer.")],
-    days: Annotated[int, typer.Option(min=1, help="It ends by itself after so many; never without it.")] = 0,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="It ends by itself after so many; never without it.")
+    ] = None,
 ) -> None:
     """Make an API key and print it, once, alone on stdout. A customer may have any number: rotate without a gap."""
     lives = timedelta(days=days) if days else None

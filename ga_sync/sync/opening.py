@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from ga_sync.sync import stage, store, turns
+from ga_sync.sync import shared_store, stage, store, turns
 from ga_sync.sync.links import open_link, sealer_of
 from ga_sync.sync.work import Work
 from jobs import registry
@@ -51,7 +51,7 @@ def open_work(
         checked_at=row.segments_checked_at,
         property_ref=row.property_ref,
         turn_until=turn_until,
-        fresh_since=None if wanted else store.stopped_since(session, row.link_id),
+        fresh_since=None if wanted else shared_store.stopped_since(session, row.link_id),
         known=store.segments(session, sealer, row.link_id, row.customer_id),
         days={reading.day: stage.held_of(reading) for reading in published},
         done={reading.day: reading.time_zone for reading in store.staged(session, run_id, row.customer_id)},

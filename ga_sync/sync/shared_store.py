@@ -1,4 +1,4 @@
-"""Every SQL statement about what links share: a property's quotas, the Admin API's budget, a common cause."""
+"""Every SQL statement about what links share, and how their runs went."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.budget import Budget
 from models.link import Link, LinkStatus
-from models.run import Run
+from models.run import Run, RunStatus
 
 _KEPT = timedelta(days=7)
 _UNSYNCED = {"synchronize_session": False}
@@ -77,3 +77,22 @@ def mend(session: Session, link_ids: Sequence[str]) -> None:
         update(Link).where(Link.link_id.in_(link_ids)).values(status=LinkStatus.ACTIVE, reason=None),
         execution_options=_UNSYNCED,
     )
+
+
+def stopped_since(session: Session, link_id: str, limit: int = 4) -> datetime | None:
+    """When the newest of the link's finished runs began that stopped on their way, one after the other.
+
+    None where the last one did not stop.
+    """
+    runs = session.execute(
+        select(Run.status, Run.started_at)
+        .where(Run.link_id == link_id, Run.finished_at.is_not(None))
+        .order_by(Run.queued_at.desc(), Run.run_id.desc())
+        .limit(limit)
+    )
+    since = None
+    for status, started_at in runs:
+        if status != RunStatus.PARTIAL:
+            break
+        since = started_at
+    return since

@@ -75,25 +75,6 @@ def run(session: Session, run_id: str, customer_id: str) -> Run | None:
     return session.scalars(select(Run).where(Run.run_id == run_id, Run.customer_id == customer_id)).first()
 
 
-def stopped_since(session: Session, link_id: str, limit: int = 4) -> datetime | None:
-    """When the newest of the link's finished runs began that stopped on their way, one after the other.
-
-    None where the last one did not stop.
-    """
-    runs = session.execute(
-        select(Run.status, Run.started_at)
-        .where(Run.link_id == link_id, Run.finished_at.is_not(None))
-        .order_by(Run.queued_at.desc(), Run.run_id.desc())
-        .limit(limit)
-    )
-    since = None
-    for status, started_at in runs:
-        if status != RunStatus.PARTIAL:
-            break
-        since = started_at
-    return since
-
-
 def new_run(held: Link, run_id: str, now: datetime) -> Run:
     """A queued run."""
     return Run(

@@ -281,12 +281,14 @@ def test_while_a_reader_holds_the_log_up_the_job_comes_again(fresh: House) -> No
     assert isinstance(purge.bury_job(bury, Held()), Again)
     with service.stores.data.reading() as session:
         assert session.scalar(select(Job.kind).where(Job.subject_id == one)) == "bury"
-    assert purge.grant(grant_id, ACME, "test")["google"] == "revoked"
+    held_up = purge.grant(grant_id, ACME, "test")
+    assert (held_up["google"], held_up["purged_at"]) == ("revoked", None)
     revoke = Task("job", "revoke", grant_id, ACME, 1, 0)
     assert isinstance(purge.revoke_job(revoke, Held()), Again)
     busy.busy = False
     assert purge.bury_job(bury, Held()) == Done()
     assert purge.revoke_job(revoke, Held()) == Done()
+    assert purge.grant(grant_id, ACME, "test")["purged_at"] is not None
 
 
 def test_a_link_whose_key_is_gone_is_counted_as_empty_and_removed(fresh: House) -> None:

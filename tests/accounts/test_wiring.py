@@ -49,7 +49,7 @@ def test_the_wrong_or_a_missing_key_refuses_the_start(tmp_path: Path, fresh: Hou
 
 def test_an_unknown_provider_of_keys_is_refused(tmp_path: Path) -> None:
     for kek in ("vault:x", "file:", "env:"):
-        with pytest.raises(settings.SettingsError):
+        with pytest.raises(KekUnusable, match="must be file:PATH"):
             bootstrap.open_kek(_settings(tmp_path).model_copy(update={"kek": kek}))
 
 

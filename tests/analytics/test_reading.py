@@ -150,11 +150,12 @@ def test_any_rows_in_any_pages_give_what_a_naive_reader_finds(pages: list[list[R
     dropped = reading.dropped
     assert dropped.strangers == sum(a not in ASKED for a, _, _ in rows)
     assert dropped.junk == sum(a in ASKED and b in JUNK for a, b, _ in rows)
-    assert dropped.duplicates == len(rows) - len({(a, b) for a, b, _ in rows})
+    assert dropped.duplicates + dropped.again == len(rows) - len({(a, b) for a, b, _ in rows})
     assert reading.memberships == len(set(good))
     assert len(rows) == reading.rows == reading.memberships + sum([*_counts(dropped)])
     assert dropped.other_value == any("(other)" in (a, b) for a, b, _ in rows)
-    assert reading.events == sum(n for _, _, n in rows)
+    if not dropped.duplicates + dropped.again:
+        assert reading.events == sum(n for _, _, n in rows)
     assert reading.ids_of_100 == sum(len(one) == 100 for one in reading.ids)
 
 
@@ -171,7 +172,7 @@ def test_one_report_for_each_audience_reads_like_one_for_all(rows: list[Row]) ->
     assert members(joint) == members(whole)
     assert sorted(joint.ids) == sorted(whole.ids)
     assert all(part.tolist() == sorted(part.tolist()) for part in joint.members.values())
-    assert (joint.rows, joint.expected, joint.whole) == (whole.rows, whole.expected, whole.whole)
+    assert (joint.rows, joint.expected, joint.steady) == (whole.rows, whole.expected, whole.steady)
     assert (joint.events, joint.total, joint.dropped) == (whole.events, 3, whole.dropped)
     assert (joint.ids_of_100, joint.row_counts) == (whole.ids_of_100, tuple(one.rows for one in apart))
 
@@ -202,3 +203,12 @@ def test_merging_a_million_rows_is_measured(capsys: pytest.CaptureFixture[str]) 
         with capsys.disabled():
             print(f"\n1,000,000 {name} rows into one reading: {spent:.2f} s CPU")  # noqa: T201
         assert (reading.memberships, len(reading.ids), reading.whole) == (1_000_000, 400_000, True)
+
+
+def test_a_row_that_comes_twice_counts_once_and_the_total_shows_whether_another_is_missing() -> None:
+    rows = [(ASKED[0], "a", 2), (ASKED[0], "a", 2), (ASKED[0], "b", 1), (ASKED[0], "", 4), (ASKED[0], "", 4)]
+    repeated = read_day([page(rows, total=7)], ASKED)
+    assert (repeated.events, repeated.dropped.duplicates, repeated.dropped.again) == (7, 1, 1)
+    assert (repeated.whole, repeated.below_total) == (True, False)
+    assert not read_day([page(rows, total=8)], ASKED).whole
+    assert not read_day([page(rows, total=None)], ASKED).whole

@@ -49,7 +49,7 @@ def _page(lines: list[Any], row_count: int) -> bytes:
         property_quota={"tokens_per_day": {"consumed": 10, "remaining": 199_000}},
         metadata={"time_zone": "UTC"},
     )
-    return encode_rows(lines) + data.RunReportResponse.serialize(rest)
+    return encode_rows(lines) + bytes(data.RunReportResponse.serialize(rest))
 
 
 def facts() -> bytes:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from models.data_key import DataKey
 from models.errors import DataKeyGone, KekUnusable, KeyringExists, KeyringMissing, SealBroken
 from models.keyring import CACHE_SECONDS, OUTBOX, SYSTEM, Keyring, Owner, Sealer, derive
+from models.sealed import Place
 from models.session import Store
 from models.tables import KeyringBase
 from tests.clock import NOON
@@ -344,3 +345,18 @@ def test_a_key_lost_from_the_store_without_a_tombstone_is_gone_all_the_same(
         session.execute(delete(DataKey).where(DataKey.owner_id == GRANT.id))
     with pytest.raises(DataKeyGone):
         fresh(keys).sealer(GRANT)
+
+
+def test_a_value_that_does_not_open_raises_the_alarm_with_its_place_and_nothing_else(
+    keys: Store, keyring: Keyring
+) -> None:
+    told: list[Place] = []
+    keyring = Keyring(keys, kek(), os.urandom, Monotonic(), told.append)
+    sealer, other = keyring.sealer(SYSTEM), keyring.sealer(OUTBOX)
+    box = sealer.seal(PLACE, b"secret")
+    assert sealer.open(PLACE, box) == b"secret"
+    with pytest.raises(SealBroken):
+        other.open(PLACE, box)
+    with pytest.raises(SealBroken):
+        sealer.open(replace(PLACE, row="another"), box)
+    assert told == [PLACE, replace(PLACE, row="another")]
