@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from google.analytics.data_v1beta import types as data
-from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
 

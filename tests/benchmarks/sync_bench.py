@@ -74,14 +74,16 @@ def page(found: list[Spent], now: datetime) -> str:
     lines = [
         "# Reading a large day, measured",
         "",
-        f"This page is written by `make bench-sync`; what was missed is shown as missed. {now.date()}, "
-        f"{os.cpu_count()} cores ({platform.machine()}), load {os.getloadavg()[0]:.1f} while it ran, "
-        f"Python {platform.python_version()}.",
+        (
+            f"This page is written by `make bench-sync`; what was missed is shown as missed. {now.date()}, "
+            f"{os.cpu_count()} cores ({platform.machine()}), load {os.getloadavg()[0]:.1f} while it ran, "
+            f"Python {platform.python_version()}."
+        ),
         "",
-        f"One property, one day of {ours.rows:,} rows in pages of 250,000 (50 audiences, each id in five of them), served by a local",
-        "process that only sends bytes. *Ours* is a whole run: fetched through the official client, grouped, judged, sealed,",
-        "committed to SQLite and served. The *sample loop* only touches each value as Google's samples do. *REST by hand* only",
-        "decodes JSON bodies that are there already (msgspec), without the network.",
+        f"One property, one day of {ours.rows:,} rows in pages of 250,000 (50 audiences, each id in five of them),",
+        "served by a local process that only sends bytes. *Ours* is a whole run: fetched through the official client,",
+        "grouped, judged, sealed, committed to SQLite and served. The *sample loop* only touches each value as the",
+        "samples of the client do. *REST by hand* only decodes JSON bodies that are there already (msgspec), offline.",
         "",
         "| way | rows | CPU s | rows a CPU second | seconds | peak MB |",
         "|---|---|---|---|---|---|",

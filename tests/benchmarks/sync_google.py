@@ -73,7 +73,8 @@ def serve(rows: int) -> tuple[Any, int]:
     day = pages(rows)
 
     def report(request: Any, _context: Any) -> bytes:  # noqa: ANN401
-        return day[request.offset // PAGE]
+        page: bytes = day[request.offset // PAGE]
+        return page
 
     def handler(answer: Any, request: Any) -> Any:  # noqa: ANN401
         return grpc.unary_unary_rpc_method_handler(answer, request_deserializer=request.FromString)
