@@ -26,11 +26,12 @@ def run(*, auto: bool, to_the_end: bool, port: int, tell: Tell) -> bool:
             tell(f"WRONG: {wrong}")
             return False
         story.invite()
-        _until_interrupted()
+        until_interrupted()
     return True
 
 
-def _until_interrupted() -> None:
+def until_interrupted() -> None:
+    """Wait for Ctrl-C."""
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
