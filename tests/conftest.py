@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.clock import SettableClock
 from tests.migrated import PostgresTemplates, SqliteTemplates
@@ -62,6 +63,13 @@ def migrated_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Da
     originals: PostgresTemplates = request.getfixturevalue("postgres_templates")
     with originals.pair() as urls:
         yield urls
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """What a command configures for its own process does not outlive the test that ran it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
