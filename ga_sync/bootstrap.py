@@ -31,6 +31,7 @@ from ga_sync.accounts.retention import Retention
 from ga_sync.accounts.sessions import Sessions
 from ga_sync.accounts.upkeep import UPKEEP, Upkeep
 from ga_sync.accounts.users import Users
+from ga_sync.accounts.views import View
 from ga_sync.accounts.webhooks import NOTICE, WEBHOOK, Notices, Outbox, Postman, signing_key
 from ga_sync.analytics.client import AnalyticsClient
 from ga_sync.index import store as index_store
@@ -305,7 +306,7 @@ class Service:
             new_id=new_id,
             people=self.burial.people_of,
         )
-        self.exports = Exports(data, self.links, self.recordings, clock=clock)
+        self.exports = Exports(data, self.links, self.recordings, clock=clock, accounts=self._accounts)
         self._wire_rights()
 
     def _wire_rights(self) -> None:
@@ -326,6 +327,9 @@ class Service:
             data, self.keyring, passwords, clock=clock, random=secrets.token_bytes, new_id=new_id
         )
         self.sessions = Sessions(data, self.keyring, passwords, clock=clock, random=secrets.token_bytes)
+
+    def _accounts(self, customer_id: str) -> list[View]:
+        return [person.view() for person in self.users.listed(customer_id)]
 
     def _activated(self, grant_id: str, customer_id: str) -> None:
         """A grant has a new permission: what stood still without it goes on at once."""

@@ -1,6 +1,6 @@
 """Everything held about one customer, as one JSON document in pieces: access and portability. No token stands in it.
 
-``{"format", "customer_id", "exported_at", "api_keys", "grants", "consents", "links", "audit"}``. A link carries its
+``{"format", "customer_id", "exported_at", "api_keys", "accounts", "consents", "grants", "links", "audit"}``. A link carries its
 ``segments``, ``runs`` and ``days`` beside itself (``link``); a day carries ``members``, the recording ids of each
 segment. Of a link whose data was destroyed its id and status are left. One day at a time is in memory beside the
 link's index.
@@ -38,8 +38,10 @@ class Exports:
         *,
         clock: Callable[[], datetime],
         at_once: int = _AT_ONCE,
+        accounts: Callable[[str], list[View]] = lambda _customer_id: [],
     ) -> None:
-        self._at_once = at_once
+        """Read ``at_once`` rows at a time; ``accounts`` lists the people of a customer."""
+        self._at_once, self._accounts = at_once, accounts
         self._data, self._links, self._recordings, self._clock = data, links, recordings, clock
 
     def document(self, customer_id: str) -> Iterator[bytes]:
@@ -49,6 +51,7 @@ class Exports:
             "customer_id": customer_id,
             "exported_at": views.moment(self._clock()),
             "api_keys": self._keys(customer_id),
+            "accounts": self._accounts(customer_id),
             "consents": self._consents(customer_id),
         }
         yield msgspec.json.encode(head)[:-1]

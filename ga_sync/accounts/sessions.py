@@ -98,7 +98,7 @@ class Sessions:
             row = session.get(User, proved.user_id, with_for_update=True)
             if row is None or row.password_hash != proved.password_hash:  # changed or disabled in this moment
                 raise SignInRefused(_REFUSED)
-            throttle.absolve(session, *counted)
+            throttle.absolve(session, *counted, now)
             if former is not None:
                 user_store.end(session, token_hash(former))
             row.last_login_at, row.password_hash = now, renewed

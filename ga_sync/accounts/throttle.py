@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import LargeBinary, bindparam, delete, text
 from sqlalchemy.orm import Session
 
 from ga_sync.accounts.errors import SlowDown
+from models.base import UtcDateTime
 from models.throttle import Throttle
 
 ACCOUNT_FREE, NETWORK_FREE = 5, 30
 FIRST, LONGEST = timedelta(seconds=30), timedelta(minutes=15)
 FORGOTTEN = timedelta(hours=24)
+_FIRST = text(
+    "INSERT INTO throttles (reference, failures, blocked_until, last_at) VALUES (:reference, 0, :now, :now) "
+    "ON CONFLICT DO NOTHING"
+).bindparams(bindparam("reference", type_=LargeBinary), bindparam("now", type_=UtcDateTime))
 
 
 def pause_after(failures: int, free: int) -> timedelta:
@@ -31,32 +36,32 @@ def attempt(session: Session, counted: Sequence[tuple[bytes, int]], now: datetim
     Raises:
         SlowDown: one of them has to wait still; nothing is counted.
     """
-    rows = [session.get(Throttle, reference, with_for_update=True) for reference, _ in sorted(counted)]
-    waits = [row.blocked_until - now for row in rows if row is not None and row.blocked_until > now]
-    if waits:
-        raise SlowDown("too many attempts to sign in: wait, then try again", _seconds(max(waits)))
-    for (reference, free), row in zip(sorted(counted), rows, strict=True):
-        failures = 1 if row is None or row.last_at < now - FORGOTTEN else row.failures + 1
-        session.merge(
-            Throttle(
-                reference=reference,
-                failures=failures,
-                blocked_until=now + pause_after(failures, free),
-                last_at=now,
-            )
-        )
+    rows = [(_locked(session, reference, now), free) for reference, free in sorted(counted)]
+    wait = max(row.blocked_until for row, _ in rows) - now
+    if wait > timedelta():
+        raise SlowDown("too many attempts to sign in: wait, then try again", _seconds(wait))
+    for row, free in rows:
+        row.failures = 1 if row.last_at < now - FORGOTTEN else row.failures + 1
+        row.blocked_until, row.last_at = now + pause_after(row.failures, free), now
+
+
+def _locked(session: Session, reference: bytes, now: datetime) -> Throttle:
+    """The row, made where there is none; always in the order of the references, so that nobody waits in a circle."""
+    session.execute(_FIRST, {"reference": reference, "now": now})
+    return session.get_one(Throttle, reference, with_for_update=True)
 
 
 def _seconds(wait: timedelta) -> int:
     return max(1, -(-wait // timedelta(seconds=1)))
 
 
-def absolve(session: Session, account: bytes, network: bytes) -> None:
+def absolve(session: Session, account: bytes, network: bytes, now: datetime) -> None:
     """The attempt was right: the account starts anew, the network has one failure less."""
-    session.execute(delete(Throttle).where(Throttle.reference == account))
-    row = session.get(Throttle, network, with_for_update=True)
-    if row is not None:
-        row.failures, row.blocked_until = max(0, row.failures - 1), row.last_at
+    rows = {reference: _locked(session, reference, now) for reference in sorted((account, network))}
+    rows[account].failures = 0
+    rows[network].failures = max(0, rows[network].failures - 1)
+    for row in rows.values():
+        row.blocked_until = now
 
 
 def expire(session: Session, now: datetime) -> None:

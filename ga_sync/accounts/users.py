@@ -17,6 +17,7 @@ from ga_sync.accounts.errors import Conflict, Invalid, InvitationGone, NotFound
 from ga_sync.accounts.keys import Principal
 from ga_sync.accounts.names import check_customer
 from ga_sync.accounts.passwords import Passwords, check_new
+from ga_sync.accounts.views import View, moment
 from models.api_key import ANY_CUSTOMER
 from models.audit import append
 from models.errors import DataKeyGone
@@ -53,6 +54,19 @@ class Person:
     def actor(self) -> str:
         """For the audit log."""
         return f"user:{self.user_id}"
+
+    def view(self) -> View:
+        """As it is listed and exported."""
+        return {
+            "user_id": self.user_id,
+            "email": self.email,
+            "role": self.role,
+            "customer_id": self.customer_id,
+            "created_at": moment(self.created_at),
+            "last_login_at": moment(self.last_login_at),
+            "disabled_at": moment(self.disabled_at),
+            "invited": self.invited,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,25 +6,12 @@ import typer
 
 from ga_sync import bootstrap, settings
 from ga_sync.accounts import views
-from ga_sync.accounts.users import Invitation, Person
+from ga_sync.accounts.users import Invitation
 from ga_sync.cli.console import AsJson, Yes, confirm, listing, plain, show
 from ga_sync.cli.customers import OPERATOR
 
 user = typer.Typer(no_args_is_help=True, help="Accounts of individuals: one person, one account.")
 Email = Annotated[str, typer.Argument(help="The person's e-mail address.")]
-
-
-def _view(person: Person) -> views.View:
-    return {
-        "user_id": person.user_id,
-        "email": person.email,
-        "role": person.role,
-        "customer_id": person.customer_id,
-        "created_at": views.moment(person.created_at),
-        "last_login_at": views.moment(person.last_login_at),
-        "disabled_at": views.moment(person.disabled_at),
-        "invited": person.invited,
-    }
 
 
 def _tell(invitation: Invitation, public_url: str, *, as_json: bool) -> None:
@@ -34,7 +21,7 @@ def _tell(invitation: Invitation, public_url: str, *, as_json: bool) -> None:
         plain(address)
         return
     found = {
-        **_view(invitation.person),
+        **invitation.person.view(),
         "address": address,
         "expires_at": views.moment(invitation.expires_at),
     }
@@ -69,7 +56,7 @@ def user_list(
 ) -> None:
     """Every account, oldest first."""
     with bootstrap.Service(settings.load(), google=False) as service:
-        items = [_view(person) for person in service.users.listed(customer)]
+        items = [person.view() for person in service.users.listed(customer)]
     columns = ["user_id", "email", "role", "customer_id", "last_login_at", "disabled_at", "invited"]
     listing(items, columns, as_json=as_json)
 
@@ -79,4 +66,4 @@ def user_disable(email: Email, yes: Yes = False, as_json: AsJson = False) -> Non
     """End an account and its sessions at once."""
     confirm(f"Disable the account of {email}?", yes=yes)
     with bootstrap.Service(settings.load(), google=False) as service:
-        show(_view(service.users.disable(email, OPERATOR)), as_json=as_json)
+        show(service.users.disable(email, OPERATOR).view(), as_json=as_json)

@@ -197,6 +197,8 @@ def test_a_customer_is_exported_whole_and_without_tokens(fresh: House) -> None:
     fresh.linked(GLOBEX, "user1@agency.example")
     fresh.begin(return_url="https://console.example/here")
     fresh.headers("store", ACME)
+    fresh.service.users.add("ada@example.com", "console", ACME, "test")
+    fresh.service.users.add("bob@example.com", "console", GLOBEX, "test")
     removed = fresh.link(fresh.consent(user="user0@agency.example"), 1)
     fresh.call("DELETE", f"/v1/links/{removed}")
     fresh.call("POST", f"/v1/links/{link_id}/pause")
@@ -207,6 +209,7 @@ def test_a_customer_is_exported_whole_and_without_tokens(fresh: House) -> None:
     assert found["customer_id"] == ACME
     assert {one["grant_id"] for one in found["grants"]} >= {grant_id}
     assert {one["role"] for one in found["api_keys"]} == {"store", "console"}
+    assert [one["email"] for one in found["accounts"]] == ["ada@example.com"]
     assert "https://console.example/here" in {one["return_url"] for one in found["consents"]}
     links = {one["link"]["link_id"]: one for one in found["links"]}
     assert set(links) == {link_id, removed}
