@@ -1,9 +1,9 @@
 """Everything held about one customer, as one JSON document in pieces: access and portability. No token stands in it.
 
-``{"format", "customer_id", "exported_at", "api_keys", "accounts", "consents", "grants", "links", "audit"}``. A link carries its
-``segments``, ``runs`` and ``days`` beside itself (``link``); a day carries ``members``, the recording ids of each
-segment. Of a link whose data was destroyed its id and status are left. One day at a time is in memory beside the
-link's index.
+``{"format", "customer_id", "exported_at", "api_keys", "accounts", "consents", "grants", "links", "audit"}``. A link
+carries its ``segments``, ``runs`` and ``days`` beside itself (``link``); a day carries ``members``, the recording ids
+of each segment. Of a link whose data was destroyed its id and status are left. One day at a time is in memory beside
+the link's index.
 """
 
 from collections.abc import Callable, Iterable, Iterator
