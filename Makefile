@@ -20,6 +20,8 @@ ARGS ?=
 TESTS ?= tests
 WORKERS ?= auto
 FLOOR = 95
+# How many `except` no test enters yet; .ci/floor.py names each. Only ever lowered: the aim is none.
+UNTRIED = 8
 FOLDER ?= build/screenshots
 STOPS ?=
 EXAMPLES ?= 2000
@@ -83,7 +85,7 @@ test: lint types layers
 	@rm -f .coverage .coverage.*
 	@$(BIN)/pytest $(TESTS) -q -rs -n $(WORKERS) --cov --cov-branch --cov-report=
 	@$(BIN)/coverage report
-	@$(BIN)/coverage json -q -o - | $(BIN)/python .ci/floor.py $(FLOOR)
+	@$(BIN)/coverage json -q -o - | $(BIN)/python .ci/floor.py $(FLOOR) $(UNTRIED)
 
 # The tests alone, without measuring them.
 tests: $(VENV)/installed-dev

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from itertools import zip_longest
-from typing import Self
 
 from google.analytics import data_v1beta as data
 
@@ -17,10 +15,6 @@ from ga_sync.sync.completeness import Signs, is_good, judge
 from ga_sync.sync.errors import Parked
 from ga_sync.sync.links import APART, OpenLink
 from ga_sync.sync.window import seals_at
-
-Key = tuple[str | None, str | None]
-TAIL = 1000
-"""So many rows of a page are compared with the beginning of the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,34 +101,11 @@ class DayFetcher:
         return (named(page, name) for page in pages) if self._apart else pages
 
     def _pages(self, request_at: Callable[[int], data.RunReportRequest]) -> Iterator[ReportPage]:
-        """Every page; one that does not go on where the former one ended is asked for once more, one of a report."""
         offset: int | None = 0
-        seam, again = None, True
         while offset is not None:
             held = [self._calls.report(request_at(offset))]
-            if again and seam is not None and not seam.fits(held[0]):
-                held, again = [self._calls.report(request_at(offset))], False
-            offset, seam = next_offset(offset, held[0]), Seam.of(held[0])
+            offset = next_offset(offset, held[0])
             yield held.pop()  # nothing here keeps a page while the next one comes: it may be large
-
-
-@dataclass(frozen=True, slots=True)
-class Seam:
-    """How a page ended (pure): its last rows, and how many rows it said that the report has."""
-
-    tail: frozenset[Key]
-    row_count: int
-
-    @classmethod
-    def of(cls, page: ReportPage) -> Self:
-        """The seam after a page."""
-        columns = page.columns
-        return cls(frozenset(zip_longest(columns.audiences[-TAIL:], columns.ids[-TAIL:])), page.row_count)
-
-    def fits(self, page: ReportPage) -> bool:
-        """Whether the next page says the same count, and does not begin with a row that came already."""
-        first = set(zip_longest(page.columns.audiences[:1], page.columns.ids[:1]))
-        return page.row_count == self.row_count and not first & self.tail
 
 
 def named(page: ReportPage, name: str) -> ReportPage:
