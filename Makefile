@@ -21,7 +21,7 @@ TESTS ?= tests
 WORKERS ?= auto
 FLOOR = 95
 # How many `except` no test enters yet; .ci/floor.py names each. Only ever lowered: the aim is none.
-UNTRIED = 8
+UNTRIED = 5
 FOLDER ?= build/screenshots
 STOPS ?=
 EXAMPLES ?= 2000
