@@ -7,6 +7,7 @@ import pytest
 from ga_sync import bootstrap, settings
 from ga_sync.settings import SettingsError
 from models.keyring import Owner
+from models.link import Link
 from tests.web.bench import ACME, House
 
 
@@ -21,7 +22,11 @@ def test_neither_changes_nor_forgetting_are_answered(fresh: House) -> None:
 def test_retention_passes_it_by(fresh: House) -> None:
     _, link_id = fresh.linked()
     fresh.service.keyring.destroy([Owner("link", link_id)], ACME, fresh.clock())
-    fresh.service.prepare()
+    fresh.service.retention.apply_to(link_id, ACME)
+    with fresh.service.stores.data.reading() as session:
+        link = session.get(Link, link_id)
+    assert link is not None
+    assert link.status == "active"
 
 
 def test_a_webhook_secret_of_another_form_is_refused(tmp_path: Path) -> None:
