@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """Refuse a test run that leaves too many branches, or any `except`, untried.
 
-    coverage json -q -o - | python .ci/floor.py PERCENT [UNTRIED]
+    coverage json -q -o - | python .ci/floor.py PERCENT
 
 Reads coverage.py's JSON report (https://coverage.readthedocs.io/en/latest/commands/cmd_json.html) from
-standard input. Exit 0: branches reach PERCENT and every handler ran, but for UNTRIED of them (0 unless said: a ratchet
-that is only ever lowered); 1: they do not, or branches were not measured; 2: no number was given. What is missing is
-printed in any case.
+standard input. Exit 0: branches reach PERCENT and every handler ran; 1: they do not, or branches were not measured;
+2: no number was given. What is missing is printed in any case.
 """
 
 import ast
@@ -16,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-USAGE = "usage: floor.py PERCENT [UNTRIED] < coverage.json\n"
+USAGE = "usage: floor.py PERCENT < coverage.json\n"
 
 
 def branch_percent(totals: Mapping[str, Any]) -> float:
@@ -45,10 +44,10 @@ def untried(files: Mapping[str, Any]) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Judge the report on standard input by the percentage in the arguments."""
-    if len(arguments) not in {1, 2} or not all(argument.isdecimal() for argument in arguments):
+    if len(arguments) != 1 or not arguments[0].isdecimal():
         sys.stderr.write(USAGE)
         return 2
-    floor, allowed = int(arguments[0]), int((*arguments, "0")[1])
+    floor = int(arguments[0])
     report = json.load(sys.stdin)
     if "num_branches" not in report["totals"]:
         sys.stderr.write("the run measured no branches: was pytest called with --cov-branch?\n")
@@ -56,7 +55,7 @@ def main(arguments: list[str]) -> int:
     percent, missing = branch_percent(report["totals"]), untried(report["files"])
     sys.stdout.write(f"branches tried: {percent:.2f} % (at least {floor} %)\n")
     sys.stdout.writelines(f"no test enters this except: {place}\n" for place in missing)
-    return 1 if percent < floor or len(missing) > allowed else 0
+    return 1 if percent < floor or missing else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How an answered consent ends: the grant is active with its token sealed, or nothing of the answer is kept."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -115,14 +116,11 @@ class Outcomes:
     def _grant_sealer(self, answered: Answered, now: datetime) -> Sealer:
         """The grant's data key, made where there is none yet; a destroyed one is never made anew."""
         owner = places.grant_owner(answered.grant_id)
-        try:
+        with suppress(DataKeyGone):
             return self._keyring.sealer(owner)
-        except DataKeyGone:
-            if owner in self._keyring.buried():
-                raise StateRefused from None
         try:
             return self._keyring.create(owner, answered.customer_id, now)
         except IntegrityError:  # another consent of the same grant made it in this moment
             return self._keyring.sealer(owner)
-        except DataKeyGone:  # the grant was revoked in this moment
+        except DataKeyGone:  # the grant was revoked
             raise StateRefused from None

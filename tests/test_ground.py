@@ -186,8 +186,6 @@ def test_an_except_that_no_test_enters_is_refused_and_shown(tmp_path: Path) -> N
     code, said = floor(coverage_report(200, {str(module): [6]}), "95")
     assert code == 1
     assert said.splitlines()[1:] == [f"no test enters this except: {module}:6"]
-    assert floor(coverage_report(200, {str(module): [6]}), "95", "1")[0] == 0, "the ratchet allows one"
-    assert floor(coverage_report(200, {str(module): [4, 6]}), "95", "1")[0] == 1, "and no more"
 
 
 def test_a_run_that_measured_no_branches_is_refused() -> None:
@@ -196,7 +194,7 @@ def test_a_run_that_measured_no_branches_is_refused() -> None:
     assert "measured no branches" in said
 
 
-@pytest.mark.parametrize("arguments", [[], ["much"], ["95", "few"], ["95", "0", "0"]])
+@pytest.mark.parametrize("arguments", [[], ["much"], ["95", "0"]])
 def test_the_gate_without_a_percentage_is_bad_usage(arguments: list[str]) -> None:
     assert floor(coverage_report(200, {}), *arguments)[0] == 2
 

@@ -309,3 +309,31 @@ def test_of_many_that_ask_at_once_one_gets_the_lease(store: Store, second_store:
 
     with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(ask, range(6))) == 1
+
+
+def test_a_job_that_nobody_has_claimed_yet_goes_before_what_has_waited_longer(store: Store) -> None:
+    for minutes, subject in enumerate(("old", "less old"), 1):
+        want(store, subject, NOON)
+        postpone(store, take(store, NOON), minutes)
+    want(store, "new", NOON + 3 * MINUTE)
+    order = [take(store, NOON + 5 * MINUTE).subject_id for _ in range(3)]
+    assert order == ["new", "old", "less old"]
+
+
+def test_of_two_customers_the_one_without_work_under_way_still_goes_first(store: Store) -> None:
+    want(store, "mine", NOON)
+    take(store, NOON)
+    want(store, "mine too", NOON)
+    want(store, "theirs", NOON + MINUTE, customer="rival")
+    assert take(store, NOON + 2 * MINUTE).subject_id == "theirs"
+
+
+def test_a_lease_has_an_owner_until_it_ends_and_a_job_exists_until_it_is_done(store: Store) -> None:
+    with store.transaction() as session:
+        assert sql.hold_lease(session, "turn", "one", NOON, MINUTE)
+        assert sql.lease_owner(session, "turn", NOON) == "one"
+        assert sql.lease_owner(session, "turn", NOON + MINUTE) is None
+        assert not sql.exists(session, "sync", "a")
+    want(store, "a", NOON)
+    with store.reading() as session:
+        assert sql.exists(session, "sync", "a")

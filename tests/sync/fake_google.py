@@ -68,6 +68,7 @@ class FakeAnalytics:
     flags: dict[date, Flags] = field(default_factory=dict)
     totals: dict[date, int] = field(default_factory=dict)
     row_counts: deque[int] = field(default_factory=deque)
+    shifts: deque[int] = field(default_factory=deque)
     quota: QuotaState | None = None
     reported_zone: str = ""
     folds: Callable[[tuple[str, ...]], bool] = lambda _asked: False
@@ -129,7 +130,8 @@ class FakeAnalytics:
         apart = len(request.dimensions) == 1
         self._called(Call("run_report", token, day, asked, request.offset, len(request.dimensions)))
         rows = self._rows(day, asked) if asked else [("", id_) for id_ in sorted(self._known(day))]
-        page = rows[request.offset : request.offset + min(self.page_size, request.limit)]
+        start = request.offset - (self.shifts.popleft() if self.shifts else 0)
+        page = rows[start : start + min(self.page_size, request.limit)]
         return ReportPage(
             columns=Columns(
                 [] if apart else [name for name, _ in page], [id_ for _, id_ in page], [1] * len(page)
