@@ -2,12 +2,15 @@
 
 SQLite runs in WAL mode with ``secure_delete`` (https://www.sqlite.org/pragma.html#pragma_secure_delete), so that
 deleted pages are overwritten; writing transactions begin IMMEDIATE, so that two writers wait instead of failing.
-PostgreSQL is used as it comes.
+
+On PostgreSQL every table that has a customer is under forced row-level security: a transaction sees and writes the rows
+of the customer it acts for, or of all where it acts for all (https://www.postgresql.org/docs/current/ddl-rowsecurity.html).
 """
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,9 @@ from sqlalchemy.orm import Session
 
 from models.private import make_file, make_folder
 
+EVERYBODY = "*"
+_ACTING_FOR: ContextVar[str] = ContextVar("acting_for", default=EVERYBODY)
+_SETTING = "ga_sync.customer"
 _BUSY_MS = 15_000
 _CHECKPOINT_MS = 50
 
@@ -38,6 +44,27 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 -
 def _sqlite_begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def act_for(customer_id: str) -> None:
+    """From here on, in this task or thread, transactions see the rows of one customer (or of :data:`EVERYBODY`) alone.
+
+    Enforced by PostgreSQL, below every query of ours; on SQLite the queries stand alone.
+    """
+    _ACTING_FOR.set(customer_id)
+
+
+def _postgres_acts_for_everybody(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a DBAPI connection
+    """A connection outside of a request is the service itself; without this line it would see nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT set_config('{_SETTING}', '{EVERYBODY}', false)")
+    connection.commit()
+
+
+def _postgres_begin(connection: Connection) -> None:
+    customer_id = _ACTING_FOR.get()
+    if customer_id != EVERYBODY:  # as long as the transaction (SET LOCAL)
+        connection.exec_driver_sql(f"SELECT set_config('{_SETTING}', %s, true)", (customer_id,))
 
 
 def _make_private(database: str) -> None:
@@ -63,6 +90,9 @@ class Store:
         if self.is_sqlite:
             event.listen(self.engine, "connect", _sqlite_pragmas)
             event.listen(self.engine, "begin", _sqlite_begin)
+        else:
+            event.listen(self.engine, "connect", _postgres_acts_for_everybody)
+            event.listen(self.engine, "begin", _postgres_begin)
         self._writer = self.engine.execution_options(writes=True)
 
     @contextmanager

@@ -21,7 +21,12 @@ from models.base import SealedBytes
 from models.tables import DataBase, KeyringBase
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 FENCE = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Ends of a run that are no refusal of Google's Analytics APIs.
@@ -267,3 +272,14 @@ def test_every_end_of_a_run_is_explained() -> None:
     }
     assert listed == set(slugs(AnalyticsError)) - {"quota_exhausted"} | OTHER_ENDS
     assert LINK_ACTIONS.keys() - {"quota_exhausted"} <= listed
+
+
+def test_every_proof_in_the_table_of_threats_is_a_test() -> None:
+    told = set(re.findall(r"`(test_\w+)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8")))
+    there = {
+        name
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in re.findall(r"^ *def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(told) > 60
+    assert sorted(told - there) == []

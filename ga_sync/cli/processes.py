@@ -18,6 +18,7 @@ from ga_sync import bootstrap, settings
 from ga_sync import demo as demonstration
 from ga_sync.cli import logs
 from ga_sync.cli.console import err, plain
+from ga_sync.cli.secrecy import keep_memory_private
 from ga_sync.sandbox.generate import generate
 from ga_sync.sandbox.mapping import read_mapping
 from ga_sync.sandbox.server import Sandbox, start
@@ -113,6 +114,7 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the API and the pages; SIGTERM finishes what is being answered."""
+    keep_memory_private()
     configured = settings.load()
     with _until_told() as told, bootstrap.Service(configured) as service, _listening(configured) as door:
         service.prepare()
@@ -125,6 +127,7 @@ def serve(
 
 def worker() -> None:
     """Synchronise: claim what is due until told to stop; SIGTERM finishes what is in hand."""
+    keep_memory_private()
     with _until_told() as told, bootstrap.Service(settings.load()) as service:
         service.prepare()
         with _worker(service):

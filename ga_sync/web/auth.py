@@ -18,6 +18,7 @@ from ga_sync.accounts.names import check_customer, is_plain
 from ga_sync.web.services import Services
 from models.api_key import ANY_CUSTOMER
 from models.link import LinkStatus
+from models.session import act_for
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
@@ -117,6 +118,8 @@ def allow(*roles: str) -> Guard:
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
         door: Door = connection.app.state.door
-        connection.scope["state"]["caller"] = await to_thread.run_sync(door.admit, connection, roles)
+        caller = await to_thread.run_sync(door.admit, connection, roles)
+        act_for(caller.principal.customer_id)
+        connection.scope["state"]["caller"] = caller
 
     return guard

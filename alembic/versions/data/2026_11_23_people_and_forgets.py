@@ -10,6 +10,26 @@ down_revision = "data_0002"
 branch_labels = None
 depends_on = None
 
+WITH_A_CUSTOMER = (
+    "api_keys",
+    "audit_events",
+    "changes",
+    "consent_states",
+    "consents",
+    "console_sessions",
+    "days",
+    "grants",
+    "jobs",
+    "links",
+    "readings",
+    "revocations",
+    "runs",
+    "segments",
+    "users",
+    "webhooks",
+)
+SEEN = "current_setting('ga_sync.customer', true) IN ('*', customer_id)"
+
 
 def upgrade() -> None:
     op.create_table(
@@ -26,3 +46,7 @@ def upgrade() -> None:
     op.add_column("api_keys", sa.Column("expires_at", models.base.UtcDateTime(), nullable=True))
     op.drop_column("users", "failures")
     op.drop_column("users", "locked_until")
+    if op.get_bind().dialect.name == "postgresql":
+        for table in WITH_A_CUSTOMER:
+            op.execute(f"CREATE POLICY customer ON {table} USING ({SEEN}) WITH CHECK ({SEEN})")
+            op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")

@@ -1,0 +1,86 @@
+"""PostgreSQL itself keeps customers apart, below every query: forced, and closed where nobody said for whom."""
+
+from collections.abc import Iterator
+from contextvars import copy_context
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import ProgrammingError
+
+from models.grant import Grant
+from models.session import EVERYBODY, Store, act_for
+from models.tables import DataBase
+from tests.clock import NOON
+from tests.migrated import PostgresTemplates
+
+
+@pytest.fixture
+def store(postgres_templates: PostgresTemplates) -> Iterator[Store]:
+    with postgres_templates.pair() as urls:
+        store = Store(urls.data)
+        for customer in ("acme", "globex"):
+            add(store, customer, customer)
+        yield store
+        store.close()
+
+
+def add(store: Store, grant_id: str, customer: str) -> None:
+    with store.transaction() as session:
+        session.add(
+            Grant(grant_id=grant_id, customer_id=customer, status="active", created_at=NOON, expires_at=NOON)
+        )
+
+
+def seen_by(store: Store, customer: str) -> list[str]:
+    """The grants that a transaction for this customer sees."""
+
+    def look() -> list[str]:
+        act_for(customer)
+        with store.reading() as session:
+            return sorted(session.scalars(select(Grant.grant_id)))
+
+    return copy_context().run(look)
+
+
+def test_every_table_with_a_customer_has_a_forced_policy(store: Store) -> None:
+    wanted = {table.name for table in DataBase.metadata.sorted_tables if "customer_id" in table.columns}
+    query = text(
+        "SELECT c.relname FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid "
+        "WHERE c.relrowsecurity AND c.relforcerowsecurity AND p.polcmd = '*' "
+        "AND pg_get_expr(p.polqual, p.polrelid) = pg_get_expr(p.polwithcheck, p.polrelid)"
+    )
+    with store.reading() as session:
+        assert set(session.scalars(query)) == wanted
+    assert len(wanted) > 12
+
+
+def test_a_transaction_sees_the_customer_it_acts_for(store: Store) -> None:
+    assert seen_by(store, "acme") == ["acme"]
+    assert seen_by(store, "globex") == ["globex"]
+    assert seen_by(store, "nobody") == []
+    assert seen_by(store, "' OR true --") == []
+    assert seen_by(store, EVERYBODY) == ["acme", "globex"]
+    with store.reading() as session:
+        assert len(session.scalars(select(Grant)).all()) == 2, "the next transaction of the same connection"
+
+
+def test_nothing_is_written_for_another_customer(store: Store) -> None:
+    def intrude() -> None:
+        act_for("acme")
+        add(store, "mine", "acme")
+        with pytest.raises(ProgrammingError, match="row-level security"):
+            add(store, "theirs", "globex")
+        with store.transaction() as session:
+            session.execute(text("UPDATE grants SET status = 'revoked'"))
+            session.execute(text("DELETE FROM grants WHERE grant_id = 'globex'"))
+
+    copy_context().run(intrude)
+    with store.reading() as session:
+        states = dict(session.execute(select(Grant.grant_id, Grant.status)).all())  # type: ignore[arg-type]
+    assert states == {"acme": "revoked", "mine": "revoked", "globex": "active"}
+
+
+def test_a_connection_that_does_not_say_for_whom_sees_nothing(store: Store) -> None:
+    with store.reading() as session:
+        session.execute(text("RESET ga_sync.customer"))
+        assert session.scalars(select(Grant)).all() == []
