@@ -1,21 +1,25 @@
 """Every address on one screen."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from litestar import Litestar
 from litestar.datastructures import MutableScopeHeaders, State
 from litestar.di import Provide
+from litestar.enums import HttpMethod
 from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.prometheus import PrometheusConfig
+from litestar.status_codes import HTTP_405_METHOD_NOT_ALLOWED
 from litestar.types import Message, Scope
 
 from ga_sync.web import grants, links, metrics, operations, pages, recordings, rights
 from ga_sync.web.auth import Door
 from ga_sync.web.errors import HANDLERS, AnyRequest
+from ga_sync.web.methods import Methods
 from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, Listing, seal, unseal
 from ga_sync.web.reading import StrictRequest
 from ga_sync.web.refusals import on_no_such_address
@@ -92,13 +96,20 @@ def _marked(services: Services) -> Callable[[Message, Scope], Awaitable[None]]:
     """A hook that puts the headers on every answer, errors too."""
     fixed = _headers(services)
 
-    async def mark(message: Message, _scope: Scope) -> None:
+    async def mark(message: Message, scope: Scope) -> None:
         if message["type"] == "http.response.start":
             headers = MutableScopeHeaders.from_message(message)
             for name, value in fixed.items():
                 headers.setdefault(name, value)
+            if message["status"] == HTTP_405_METHOD_NOT_ALLOWED or scope.get("method") == HttpMethod.OPTIONS:
+                headers["allow"] = _methods(scope["litestar_app"]).of(scope["path"]) or ""
 
     return mark
+
+
+@cache
+def _methods(app: Litestar) -> Methods:
+    return Methods(app.routes)
 
 
 def _listings(services: Services) -> Callable[..., Listing]:

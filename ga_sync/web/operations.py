@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ga_sync.accounts import store, views
 from ga_sync.accounts.names import check_customer
 from ga_sync.web.auth import allow
+from ga_sync.web.described import describe
 from ga_sync.web.grants import Call, Json, caller_of
 from ga_sync.web.paging import Listed
 from ga_sync.web.params import CustomerId
@@ -65,7 +66,7 @@ def list_audit(
 @get("/openapi.json", sync_to_thread=False, include_in_schema=False)
 def openapi(request: Call) -> Json:
     """This document."""
-    return request.app.openapi_schema.to_schema()
+    return describe(request.app.openapi_schema.to_schema())
 
 
 @get("/healthz", sync_to_thread=False, tags=["health"])

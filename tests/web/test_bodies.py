@@ -223,6 +223,22 @@ def test_addresses_and_methods_that_are_not_there(shared: Shared) -> None:
         assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{slug}")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/v1/links", {"GET", "POST", "OPTIONS"}),
+        ("PUT", "/v1/links/one", {"GET", "PATCH", "DELETE", "OPTIONS"}),
+        ("OPTIONS", "/v1/links/one", {"GET", "PATCH", "DELETE", "OPTIONS"}),
+    ],
+)
+def test_an_address_says_which_methods_it_takes(
+    shared: Shared, method: str, path: str, allowed: set[str]
+) -> None:
+    """Of all its handlers together (RFC 9110 §15.5.6)."""
+    answer = shared.house.client.request(method, path, headers=shared.house.headers())
+    assert set(answer.headers["allow"].split(", ")) == allowed
+
+
 def test_no_detail_repeats_a_secret_or_an_id(shared: Shared) -> None:
     house = shared.house
     key = house.headers("store", ACME)["authorization"]
