@@ -76,7 +76,7 @@ def test_nothing_is_written_for_another_customer(store: Store) -> None:
 
     copy_context().run(intrude)
     with store.reading() as session:
-        states = dict(session.execute(select(Grant.grant_id, Grant.status)).all())  # type: ignore[arg-type]
+        states = dict(session.execute(select(Grant.grant_id, Grant.status)).all())
     assert states == {"acme": "revoked", "mine": "revoked", "globex": "active"}
 
 
