@@ -4,47 +4,27 @@ Nothing else reads the environment. What is wrong is refused here, with a senten
 """
 
 import json
-import re
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ga_sync.values import duration, is_database, is_loopback, origins, parts
 
 GOOGLE_AUTH_URI = "https://accounts.google.com/o/oauth2/v2/auth"
 GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 -- an address
 GOOGLE_REVOKE_URI = "https://oauth2.googleapis.com/revoke"
 GOOGLE_ADMIN_ENDPOINT = "analyticsadmin.googleapis.com"
 GOOGLE_DATA_ENDPOINT = "analyticsdata.googleapis.com"
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _KEKS = ("file:", "env:", "awskms:")
-_DATABASES = ("sqlite:///", "postgresql+psycopg://", "postgresql://")
 _HIGHEST_PORT = 65_535
 
 
 class SettingsError(Exception):
     """The configuration is refused; the text says what to set (exit code 3)."""
-
-
-def _duration(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"(\d{1,9})\s*([smhd]?)", value.strip())
-    if match is None:
-        raise ValueError("must be a duration such as 90s, 30m, 1h or 1d")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2] or "s"])
-
-
-def _origins(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    origins = tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
-    if any(re.fullmatch(r"https?://[^/?#@\s]+", origin) is None for origin in origins):
-        raise ValueError("must be origins such as https://console.example.com, separated by commas")
-    return origins
 
 
 def _endpoint(value: object) -> object:
@@ -57,19 +37,6 @@ def _endpoint(value: object) -> object:
 
 
 Endpoint = Annotated[str, BeforeValidator(_endpoint)]
-
-
-def _split(url: str) -> SplitResult:
-    return urlsplit(url if "://" in url else f"https://{url}")
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL or a bare host names this machine: localhost, 127.0.0.0/8 or ::1."""
-    try:
-        host = _split(url).hostname or ""
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Settings(BaseSettings):
@@ -92,7 +59,7 @@ class Settings(BaseSettings):
     listen: str = "127.0.0.1:8000"
     tls_cert: Path | None = None
     tls_key: Path | None = None
-    return_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = ()
+    return_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(origins)] = ()
     google_client_id: str = ""
     google_client_secret: SecretStr = SecretStr("")
     google_client_secrets_file: Path | None = None
@@ -102,7 +69,7 @@ class Settings(BaseSettings):
     google_admin_endpoint: Endpoint = GOOGLE_ADMIN_ENDPOINT
     google_data_endpoint: Endpoint = GOOGLE_DATA_ENDPOINT
     allow_foreign_google: bool = False
-    sync_interval: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=1)
+    sync_interval: Annotated[timedelta, BeforeValidator(duration)] = timedelta(hours=1)
     retention_days: int = Field(90, ge=1, le=1600)
     backfill_days: int = Field(30, ge=1, le=1600)
     quota_share: float = Field(0.5, gt=0, le=1)
@@ -133,8 +100,10 @@ class Settings(BaseSettings):
         self.keyring_url = self.keyring_url or f"sqlite:///{self.data_dir.absolute()}/keyring.db"
         self.kek = self.kek or f"file:{self.data_dir.absolute()}/kek.json"
         for name, url in (("DATABASE_URL", self.database_url), ("KEYRING_URL", self.keyring_url)):
-            if not url.startswith(_DATABASES):
-                raise ValueError(f"GA_SYNC_{name} must begin with sqlite:/// or postgresql+psycopg://")
+            if not is_database(url):
+                raise ValueError(
+                    f"GA_SYNC_{name} must be sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME"
+                )
         if self.keyring_url == self.database_url:
             raise ValueError(
                 "GA_SYNC_KEYRING_URL must be another database than GA_SYNC_DATABASE_URL: the keys live apart"
@@ -144,7 +113,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"GA_SYNC_{name} must be file:PATH, env:NAME or awskms:KEY_ARN")
 
     def _check_public_url(self) -> None:
-        scheme, host = _parts(self.public_url)
+        scheme, host = parts(self.public_url)
         if scheme not in {"http", "https"} or not host:
             raise ValueError("GA_SYNC_PUBLIC_URL must be a URL such as https://ga.example.com")
         if scheme == "http" and not is_loopback(self.public_url):
@@ -162,7 +131,7 @@ class Settings(BaseSettings):
     def _check_webhook(self) -> None:
         if not self.webhook_url:
             return
-        scheme, host = _parts(self.webhook_url)
+        scheme, host = parts(self.webhook_url)
         if not host or (scheme != "https" and not (scheme == "http" and is_loopback(self.webhook_url))):
             raise ValueError("GA_SYNC_WEBHOOK_URL must be an https address (http on this machine only)")
         if not self.webhook_secret.get_secret_value():
@@ -209,7 +178,7 @@ class Settings(BaseSettings):
             return
         if not self.allow_foreign_google:
             raise ValueError(f"{name} may only point to this machine, unless GA_SYNC_ALLOW_FOREIGN_GOOGLE=1")
-        scheme, host = _parts(url if "://" in url else f"https://{url}")
+        scheme, host = parts(url if "://" in url else f"https://{url}")
         if scheme != "https" or not host:
             raise ValueError(f"{name} must be https off this machine")
 
@@ -258,15 +227,6 @@ _STANDARD = {
     "GA_SYNC_GOOGLE_ADMIN_ENDPOINT": GOOGLE_ADMIN_ENDPOINT,
     "GA_SYNC_GOOGLE_DATA_ENDPOINT": GOOGLE_DATA_ENDPOINT,
 }
-
-
-def _parts(url: str) -> tuple[str, str]:
-    """Scheme and host; both empty where it is no address."""
-    try:
-        found = urlsplit(url)
-    except ValueError:
-        return "", ""
-    return found.scheme, found.hostname or ""
 
 
 def load(**overrides: Any) -> Settings:  # noqa: ANN401 -- any field

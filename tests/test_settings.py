@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ga_sync import settings
-from ga_sync.settings import Settings, SettingsError, is_loopback
+from ga_sync.settings import Settings, SettingsError
+from ga_sync.values import is_loopback
 
 SANDBOX = {
     "google_auth_uri": "http://127.0.0.1:9001/auth",
@@ -125,11 +126,15 @@ def test_a_refusal_never_shows_the_value() -> None:
         ),
         (
             {"database_url": "mysql://db/ga", "keyring_url": "sqlite:///k.db"},
-            "GA_SYNC_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://",
+            "GA_SYNC_DATABASE_URL must be sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME",
+        ),
+        (
+            {"database_url": "postgresql+psycopg://a:b@:c/d", "keyring_url": "sqlite:///k.db"},
+            "GA_SYNC_DATABASE_URL must be sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME",
         ),
         (
             {"keyring_url": "redis://keys"},
-            "GA_SYNC_KEYRING_URL must begin with sqlite:/// or postgresql+psycopg://",
+            "GA_SYNC_KEYRING_URL must be sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST:PORT/NAME",
         ),
         (
             {"database_url": "sqlite:///one.db", "keyring_url": "sqlite:///one.db"},
