@@ -116,7 +116,7 @@ format: $(VENV)/installed-dev
 
 types: $(VENV)/installed-dev
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/mypy --no-error-summary --explicit-package-bases tests .ci/floor.py
+	@$(BIN)/mypy --no-error-summary --explicit-package-bases tests docs/recipes .ci/floor.py
 	@echo "types: nothing to say"
 
 layers: $(VENV)/installed-dev

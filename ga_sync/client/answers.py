@@ -140,3 +140,20 @@ class Exported(msgspec.Struct, frozen=True):
 
     recording_id: str
     last_day: date
+
+
+class LinkInfo(msgspec.Struct, frozen=True):
+    """A linked property. `reason` and `action` say what is wrong and what to do where it is `broken`."""
+
+    link_id: str
+    customer_id: str
+    property: str
+    display_name: str
+    parameter_name: str
+    time_zone: str
+    status: Literal["active", "paused", "broken"]
+    reason: str | None
+    action: str | None
+    retention_days: int
+    next_sync_at: datetime | None
+    days: dict[str, int]

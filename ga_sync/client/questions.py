@@ -17,6 +17,7 @@ from ga_sync.client.answers import (
     DayInfo,
     Explanation,
     Exported,
+    LinkInfo,
     Matches,
     Memberships,
     Page,
@@ -112,6 +113,10 @@ class Client:
         """Say why a filter is true of at most 100 recordings, or not."""
         body = {"filter": filter_, "recording_ids": recording_ids}
         return self._asked(link_id, "recordings/explain", body, Explanation)
+
+    def links(self) -> Iterator[LinkInfo]:
+        """Give every link of the customer."""
+        return self._listed("/v1/links", "links", {}, LinkInfo)
 
     def segments(self, link_id: str) -> Iterator[SegmentInfo]:
         """Give every segment of the customer."""
