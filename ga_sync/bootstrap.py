@@ -262,6 +262,7 @@ class Service:
         )
         self.revocations = Revocations(data, self.keyring, oauth, clock=clock)
         self.index = IndexCache(self.keyring, INDEX_BYTES, self._quarantine)
+        undo.callback(self.index.close)
         self.outbox = Outbox(clock, new_id, listening=bool(settings.webhook_url))
         self.postman = self._postman(http)
         self._wire_accounts()

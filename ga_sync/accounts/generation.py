@@ -1,9 +1,10 @@
 """One whole generation of a link, opened for one question: the days it uses, and what is known of them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -14,6 +15,9 @@ from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache, Served
 from ga_sync.index.errors import InvalidWindow, UnknownSegment
 from ga_sync.index.expression import Expression, parse_json, refuse_unbounded, segments_of
+from ga_sync.index.glance import Glance
+from ga_sync.index.paging import Position
+from ga_sync.index.store import HeldDay
 from ga_sync.sync.completeness import worst
 from ga_sync.sync.window import local_day, oldest_kept, wanted
 from models.errors import DataKeyGone
@@ -49,8 +53,16 @@ class Opened:
 
     def about(self) -> View:
         """``as_of`` and ``completeness``, which every answer carries."""
-        state, days = worst(self.states.values())
-        return {"as_of": moment(self.served.as_of), "completeness": {"state": state, "days": days}}
+        return _about(self.served.as_of, self.states)
+
+
+class Page(NamedTuple):
+    """A page of an answer; ``last`` is where it ended, None where nothing follows."""
+
+    expression: Expression
+    ids: list[str]
+    last: Position | None
+    about: View
 
 
 class Generations:
@@ -78,31 +90,75 @@ class Generations:
             Paused: restricted.
         """
         with self.session() as session:
-            link = index_store.link(session, link_id, customer_id)
-            if link is None:
-                raise NotFound("there is no such link for this key")
-            if link.status == LinkStatus.PAUSED:
-                raise Paused("the link is paused: resume it first")
+            link = self._asked(session, link_id, customer_id)
             served = self._cache.serve(session, link)
-        return Opened(link, served, *self._used(link, served, window))
+        return Opened(link, served, *self._used(link, served.days, window))
 
-    def _used(self, link: Link, served: Served, window: Window) -> tuple[Window, dict[date, str]]:
+    def page(
+        self,
+        link_id: str,
+        customer_id: str,
+        window: Window,
+        filter_: object,
+        limit: int,
+        after: Callable[[Expression], Position] | None,
+    ) -> Page:
+        """A page of what a bounded filter is true of; a first one (``after`` is None) without waiting for the index.
+
+        Raises:
+            NotFound: removed or another customer's.
+            Paused: restricted.
+            InvalidFilter, UnknownSegment, UnboundedFilter: the filter.
+        """
+        with self.session() as session:
+            link = self._asked(session, link_id, customer_id)
+            if after is None:
+                with self._cache.glance(session, link) as glance:
+                    found = None if glance is None else self._glanced(link, glance, window, filter_, limit)
+                if found is not None:
+                    return found
+            served = self._cache.serve(session, link)
+        expression = self.parse(filter_, served.segments, bounded=True)
+        position = None if after is None else after(expression)
+        used, states = self._used(link, served.days, window)
+        ids, last = served.index.query(expression, used.first, used.last, position, limit)
+        return Page(expression, ids, last, _about(served.as_of, states))
+
+    def _glanced(
+        self, link: Link, glance: Glance, window: Window, filter_: object, limit: int
+    ) -> Page | None:
+        expression = self.parse(filter_, glance.segments, bounded=True)
+        used, states = self._used(link, glance.days, window)
+        found = glance.page(expression, used.first, used.last, limit)
+        return None if found is None else Page(expression, *found, _about(glance.as_of, states))
+
+    def _asked(self, session: Session, link_id: str, customer_id: str) -> Link:
+        link = index_store.link(session, link_id, customer_id)
+        if link is None:
+            raise NotFound("there is no such link for this key")
+        if link.status == LinkStatus.PAUSED:
+            raise Paused("the link is paused: resume it first")
+        return link
+
+    def _used(
+        self, link: Link, held: Mapping[date, HeldDay], window: Window
+    ) -> tuple[Window, dict[date, str]]:
         """The window inside retention, and the state of each day it uses."""
         today = local_day(self._clock(), link.time_zone)
         oldest = oldest_kept(today, link.retention_days)
-        kept = {day: held.state for day, held in served.days.items() if day >= oldest and window.holds(day)}
+        kept = {day: one.state for day, one in held.items() if day >= oldest and window.holds(day)}
         missing = {
             day: "missing" for day in wanted(today, link.first_day, link.retention_days) if window.holds(day)
         }
-        if any(day < oldest for day in served.days) and (window.first is None or window.first < oldest):
+        if any(day < oldest for day in held) and (window.first is None or window.first < oldest):
             nothing = window.last is not None and window.last < oldest
             window = Window(date.max, date.max) if nothing else Window(oldest, window.last)
         return window, {**missing, **kept}
 
-    def parse(self, value: object, served: Served, *, bounded: bool) -> Expression:
+    def parse(self, value: object, known: Collection[str], *, bounded: bool) -> Expression:
         """Raises InvalidFilter, UnknownSegment, UnboundedFilter."""
         expression = parse_json(value)
-        unknown = segments_of(expression) - set(served.segments)
+        unknown = segments_of(expression) - set(known)
         if unknown:
             raise UnknownSegment("the filter names a segment that this link does not have; see its segments")
         return refuse_unbounded(expression) if bounded else expression
@@ -123,6 +179,11 @@ class Generations:
             for name in {held.name, held.label} - {None}:
                 names.setdefault(str(name), []).append(held.segment_id)
         return names
+
+
+def _about(as_of: datetime | None, states: Mapping[date, str]) -> View:
+    state, days = worst(states.values())
+    return {"as_of": moment(as_of), "completeness": {"state": state, "days": days}}
 
 
 def false_on(served: Served) -> Callable[[str, date], bool]:

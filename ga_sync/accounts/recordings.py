@@ -19,6 +19,7 @@ from ga_sync.index.expression import (
     segments_of,
 )
 from ga_sync.index.notation import parse_text
+from ga_sync.index.paging import Position
 from models.keyring import Keyring, Owner
 from models.session import Store
 
@@ -46,15 +47,26 @@ class Recordings:
         """A page of the recordings that a filter is true of."""
         if not 1 <= limit <= MAX_LIMIT:
             raise Invalid(f"limit must be between 1 and {MAX_LIMIT}")
-        opened = self._generations.open(link_id, customer_id, window)
-        expression = self._generations.parse(filter_, opened.served, bounded=True)
-        question = Question(customer_id, link_id, fingerprint(expression), window.first, window.last)
-        key = self._keyring.sealer(Owner("link", link_id)).key("cursor")
-        after = open_cursor(key, question, cursor) if cursor is not None else None
-        used = opened.window
-        ids, last = opened.served.index.query(expression, used.first, used.last, after, limit)
-        next_cursor = seal_cursor(key, question, last, self._random) if last is not None else None
-        return {"recording_ids": ids, "next_cursor": next_cursor, **opened.about()}
+
+        def question(expression: Expression) -> Question:
+            return Question(customer_id, link_id, fingerprint(expression), window.first, window.last)
+
+        def after(expression: Expression) -> Position:
+            return open_cursor(self._cursor_key(link_id), question(expression), str(cursor))
+
+        page = self._generations.page(
+            link_id, customer_id, window, filter_, limit, None if cursor is None else after
+        )
+        key = self._cursor_key(link_id)  # asked for in any case: without it the link answers nothing
+        next_cursor = (
+            None
+            if page.last is None
+            else seal_cursor(key, question(page.expression), page.last, self._random)
+        )
+        return {"recording_ids": page.ids, "next_cursor": next_cursor, **page.about}
+
+    def _cursor_key(self, link_id: str) -> bytes:
+        return self._keyring.sealer(Owner("link", link_id)).key("cursor")
 
     def match(
         self,
@@ -67,7 +79,7 @@ class Recordings:
         """Which candidates the filter is true of, and which it may be true of; both in the order asked."""
         check_recording_ids([recording_id for recording_id, _ in candidates], MAX_CANDIDATES)
         opened = self._generations.open(link_id, customer_id, window)
-        expression = self._generations.parse(filter_, opened.served, bounded=False)
+        expression = self._generations.parse(filter_, opened.served.segments, bounded=False)
         used = opened.window
         truths = opened.served.index.match3(
             expression, candidates, used.first, used.last, false_on(opened.served)
@@ -92,7 +104,7 @@ class Recordings:
         if among is not None:
             check_recording_ids(among, MAX_CANDIDATES)
         opened = self._generations.open(link_id, customer_id, window)
-        expression = self._generations.parse(filter_, opened.served, bounded=True)
+        expression = self._generations.parse(filter_, opened.served.segments, bounded=True)
         index, first, last = opened.served.index, opened.window.first, opened.window.last
         if among is None:
             count = index.count(expression, first, last)
@@ -140,7 +152,7 @@ class Recordings:
         """Why a filter is true of a recording or not: each of its segments, with the days that say so."""
         asked = check_recording_ids(recording_ids, MAX_EXPLAINED)
         opened = self._generations.open(link_id, customer_id, Window())
-        expression = self._generations.parse(filter_, opened.served, bounded=False)
+        expression = self._generations.parse(filter_, opened.served.segments, bounded=False)
         named = sorted(segments_of(expression), key=lambda segment: (len(segment), segment))
         matches = opened.served.index.match(expression, asked, opened.window.first, opened.window.last)
         return {

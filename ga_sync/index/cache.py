@@ -5,7 +5,8 @@ Every question names its generation by reading the link's row first; what is cac
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from ga_sync.index import store
 from ga_sync.index.codec import DayData
 from ga_sync.index.day import decode
-from ga_sync.index.errors import DamagedDay
+from ga_sync.index.errors import Closing, DamagedDay
 from ga_sync.index.glance import Glance, take
 from ga_sync.index.query import LinkIndex
 from ga_sync.index.store import Generation, HeldDay
@@ -26,6 +27,7 @@ from models.keyring import Keyring, Owner, Sealer
 from models.link import Link
 
 LOOKUP = "index|lookup"
+CLOSE_SECONDS = 5.0
 log = structlog.get_logger()
 
 Values = dict[date, DayData]
@@ -82,8 +84,11 @@ class IndexCache:
         self._held: OrderedDict[str, Served] = OrderedDict()
         self._lock = threading.Lock()
         self._building: dict[str, threading.Lock] = {}
+        self._glancing = threading.Lock()
         self._start = start
         self._warming: set[str] = set()
+        self._warmed = threading.Condition(self._lock)
+        self._closing = False
 
     def serve(self, session: Session, link: Link) -> Served:
         """The generation that ``link``'s row names, from memory or assembled now.
@@ -102,24 +107,33 @@ class IndexCache:
         with building:
             return self._get(link) or self._build(session, link, building)
 
-    def glance(self, session: Session, link: Link) -> Glance | None:
+    @contextmanager
+    def glance(self, session: Session, link: Link) -> Iterator[Glance | None]:
         """A link that is not in memory, for a first page at once; None where `serve` is the way to go.
 
-        Where a glance is given, the whole index is begun behind its first page.
+        That is also where another glance is under way, because each holds every hash of its link. Behind a glance the
+        whole index is begun: it will be asked for.
 
         Raises:
             DataKeyGone: the link was removed.
         """
         with self._lock:
-            if link.link_id in self._held:
-                return None
-        sealer = self._keyring.sealer(Owner("link", link.link_id))
-        bind, link_id, customer_id = session.get_bind(), link.link_id, link.customer_id
-        return take(session, link, sealer, lambda: self._begin(bind, link_id, customer_id))
+            known = link.link_id in self._held
+        if known or not self._glancing.acquire(blocking=False):
+            yield None
+            return
+        try:
+            glance = take(session, link, self._keyring.sealer(Owner("link", link.link_id)))
+            try:
+                yield glance
+            finally:
+                self._begin(session.get_bind(), link.link_id, link.customer_id)
+        finally:
+            self._glancing.release()
 
     def _begin(self, bind: Engine | Connection, link_id: str, customer_id: str) -> None:
         with self._lock:
-            if link_id in self._warming or link_id in self._held:
+            if self._closing or link_id in self._warming or link_id in self._held:
                 return
             self._warming.add(link_id)
         self._start(lambda: self._warm(bind, link_id, customer_id))
@@ -131,11 +145,18 @@ class IndexCache:
                 link = store.link(session, link_id, customer_id)
                 if link is not None:
                     self.serve(session, link).index.warm()
-        except (KeyringError, DBAPIError) as error:
+        except (KeyringError, DBAPIError, Closing) as error:
             log.warning("warming_failed", link_id=link_id, error=type(error).__name__)
         finally:
             with self._lock:
                 self._warming.discard(link_id)
+                self._warmed.notify_all()
+
+    def close(self) -> None:
+        """Begin nothing more, and wait a little for what is begun: it ends behind the day in hand."""
+        with self._lock:
+            self._closing = True
+            self._warmed.wait_for(lambda: not self._warming, CLOSE_SECONDS)
 
     def drop(self, link_id: str) -> None:
         """Forget a link; whoever is assembling it just now keeps nothing of it here."""
@@ -192,6 +213,8 @@ class IndexCache:
         damaged: dict[date, HeldDay] = {}
         held = {one.reading_id: one for one in wanted}
         for reading in store.values(session, list(held), link.customer_id):
+            if self._closing:
+                raise Closing("the index is being closed")
             try:
                 values[reading.day] = decode(sealer.open(reading.place(), reading.value))
             except (SealBroken, DamagedDay):

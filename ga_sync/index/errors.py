@@ -8,7 +8,8 @@ FilterIndexError                 slug
 ├── UnknownSegment               unknown-segment    a name or id that this link does not have
 ├── UnboundedFilter              filter-unbounded   true of a recording in no segment
 ├── CursorInvalid                cursor-invalid     forged, damaged, or of another question
-└── DamagedDay                   damaged            bytes that are not a day: quarantine it, fetch it again
+├── DamagedDay                   damaged            bytes that are not a day: quarantine it, fetch it again
+└── Closing                      unavailable        the process is ending: ask another one
 ```
 Each carries a `slug` (the name callers branch on) and a sentence that says what to do; no sentence
 repeats a recording id.
@@ -57,3 +58,9 @@ class DamagedDay(FilterIndexError):
     """Stored bytes are not a day: the day is to be quarantined and fetched again."""
 
     slug: ClassVar[str] = "damaged"
+
+
+class Closing(FilterIndexError):
+    """The process is ending, and assembles nothing any more."""
+
+    slug: ClassVar[str] = "unavailable"

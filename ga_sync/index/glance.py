@@ -59,14 +59,14 @@ class Glance:
     days: dict[date, HeldDay]
     segments: dict[str, datetime]
     shelf: tuple[StoredDay, ...]
-    done: Callable[[], None]
 
     def page(
         self, expression: Expression, frm: date | None, to: date | None, limit: int
     ) -> tuple[list[str], Position | None] | None:
         """Give what `LinkIndex.query` gives without a position; None where a day does not open: ask the whole index.
 
-        `frm` does not lie after `to`. Afterwards the whole index is begun, because it will be asked for.
+        `frm` does not lie after `to`. A day that the page does not need is not opened: should it be damaged, the page
+        is right all the same, and the whole index, begun behind it, finds the damage.
         """
         days = [
             day for day in self.shelf if (frm is None or day.day >= frm) and (to is None or day.day <= to)
@@ -76,11 +76,9 @@ class Glance:
         except (SealBroken, DamagedDay) as error:
             log.warning("glance_failed", error=type(error).__name__)
             return None
-        finally:
-            self.done()
 
 
-def take(session: Session, link: Link, sealer: Sealer, done: Callable[[], None]) -> Glance | None:
+def take(session: Session, link: Link, sealer: Sealer) -> Glance | None:
     """Look at the link's generation; None where one is published just now, or a day does not open."""
     known = Generation(link.generation, link.as_of)
     held = {one.day: one for one in store.days(session, link.link_id, link.customer_id)}
@@ -93,7 +91,7 @@ def take(session: Session, link: Link, sealer: Sealer, done: Callable[[], None])
     if len(shelf) != len(held) or store.generation(session, link.link_id, link.customer_id) != known:
         return None
     births = {one.segment_id: one.created_at for one in segments}
-    return Glance(known.number, known.as_of, held, births, shelf, done)
+    return Glance(known.number, known.as_of, held, births, shelf)
 
 
 def _shelf(

@@ -23,9 +23,9 @@ def main(folder: Path, recordings: int, segments: int) -> dict[str, float]:
     with shelf.stores.data.reading() as session:
         link = index_store.link(session, shelf.link_id, CUSTOMER)
         assert link is not None
-        glance = cache.glance(session, link)
-        assert glance is not None
-        page = glance.page(asked.three, None, None, 50)
+        with cache.glance(session, link) as glance:
+            assert glance is not None
+            page = glance.page(asked.three, None, None, 50)
     first = time.perf_counter() - began
     del cache, glance
     cold = shelf.cache()

@@ -2,5 +2,9 @@
 
 from hypothesis import settings
 
+from tests.index.shelves import shelf
+
+__all__ = ["shelf"]
+
 settings.register_profile("index", parent=settings.default, deadline=None)
 settings.load_profile("index")

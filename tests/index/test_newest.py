@@ -1,19 +1,19 @@
 """First pages of a link that is not in memory are the whole index's, and read no more than they need."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
@@ -21,7 +21,7 @@ from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache, in_background
 from ga_sync.index.codec import DayData, LazyDay, decode_hashes, open_day, prefix_bytes
 from ga_sync.index.day import build_day, encode
-from ga_sync.index.errors import DamagedDay
+from ga_sync.index.errors import Closing, DamagedDay
 from ga_sync.index.expression import All, Expression, Not
 from ga_sync.index.expression import Segment as Leaf
 from ga_sync.index.glance import Glance
@@ -31,17 +31,13 @@ from ga_sync.index.query import LinkIndex
 from models import record
 from models.day import Reading
 from models.errors import DataKeyGone, SealBroken
-from models.keyring import Keyring, Owner
-from models.link import Link
-from models.migrate import upgrade
+from models.keyring import Owner
+from models.link import Link, LinkStatus
 from models.sealed import Place
-from models.session import Store
 from tests.clock import NOON
 from tests.index.model import World, day
-from tests.index.test_cache import ROOM, Shelf
+from tests.index.shelves import ROOM, Shelf
 from tests.index.worlds import DAYS, KEY, SEGMENTS, built, expressions, index_of, widths, windows, worlds
-from tests.models.bench import Monotonic, kek
-from tests.postgres import DatabaseUrls
 
 
 @dataclass
@@ -120,28 +116,16 @@ def test_hashes_that_do_not_ascend_are_damaged() -> None:
         decode_hashes(encode(turned))
 
 
-@pytest.fixture
-def shelf(database_urls: DatabaseUrls) -> Iterator[Shelf]:
-    data, keys = Store(database_urls.data), Store(database_urls.keyring)
-    upgrade(data, Path("alembic"), "data")
-    upgrade(keys, Path("alembic"), "keyring")
-    keyring = Keyring(keys, kek(), os.urandom, Monotonic())
-    keyring.initialise(NOON)
-    shelf = Shelf(data, keyring)
-    shelf.link()
-    yield shelf
-    data.close()
-    keys.close()
-
-
 def nothing(_work: object) -> None:
     """Nobody is in the background."""
 
 
-def glance(shelf: Shelf, cache: IndexCache, session: Session) -> Glance | None:
+@contextmanager
+def glance(shelf: Shelf, cache: IndexCache, session: Session) -> Iterator[Glance | None]:
     row = index_store.link(session, "L1", "acme")
     assert row is not None
-    return cache.glance(session, row)
+    with cache.glance(session, row) as found:
+        yield found
 
 
 def test_prefixes_of_large_values_open_alone_and_nothing_else_does(shelf: Shelf) -> None:
@@ -167,8 +151,7 @@ def test_a_glance_answers_from_the_database_what_the_index_answers(shelf: Shelf)
     cache = IndexCache(shelf.keyring, ROOM, start=nothing)
     expression = All((Leaf("1"), Not(Leaf("2"))))
     asked: list[tuple[date | None, date | None]] = [(None, None), (DAYS[1], DAYS[3])]
-    with shelf.data.reading() as session:
-        found = glance(shelf, cache, session)
+    with shelf.data.reading() as session, glance(shelf, cache, session) as found:
         assert found is not None
         pages = [found.page(expression, *window, 60) for window in asked]
     served = shelf.serve(cache)
@@ -179,47 +162,95 @@ def test_a_glance_answers_from_the_database_what_the_index_answers(shelf: Shelf)
         served.days,
         served.segments,
     )
-    with shelf.data.reading() as session:
-        assert glance(shelf, cache, session) is None
+    with shelf.data.reading() as session, glance(shelf, cache, session) as found:
+        assert found is None
 
 
 def test_behind_the_first_page_the_whole_index_is_begun_once(shelf: Shelf) -> None:
     shelf.publish({day(0): {"1": {"a"}}})
     begun: list[partial[None]] = []
     cache = IndexCache(shelf.keyring, ROOM, start=lambda work: begun.append(partial(work)))
-    with shelf.data.reading() as session:
-        found = glance(shelf, cache, session)
-        assert found is not None
-        assert begun == []
-        for _ in range(3):
+    for count in (0, 1):
+        with shelf.data.reading() as session, glance(shelf, cache, session) as found:
+            assert found is not None
             assert found.page(Leaf("1"), None, None, 5) == (["a"], None)
+            assert len(begun) == count
     assert len(begun) == 1
     begun[0]()
     first = shelf.serve(cache)
     assert shelf.serve(cache) is first
-    found.done()
-    assert len(begun) == 1
+
+
+def test_glances_come_one_at_a_time(shelf: Shelf) -> None:
+    """Each holds every hash of its link; who comes second waits for the index as everybody else does."""
+    shelf.publish({day(0): {"1": {"a"}}})
+    cache = IndexCache(shelf.keyring, ROOM, start=nothing)
+    with shelf.data.reading() as session:
+        with glance(shelf, cache, session) as one, glance(shelf, cache, session) as two:
+            assert (one is None, two is None) == (False, True)
+        with pytest.raises(KeyError), glance(shelf, cache, session):
+            raise KeyError
+        with glance(shelf, cache, session) as again:
+            assert again is not None
 
 
 def test_what_fails_in_the_background_is_told_and_may_be_begun_again(shelf: Shelf) -> None:
     shelf.publish({day(0): {"1": {"a"}}})
     begun: list[partial[None]] = []
     cache = IndexCache(shelf.keyring, ROOM, start=lambda work: begun.append(partial(work)))
-    with shelf.data.reading() as session:
-        found = glance(shelf, cache, session)
-    assert found is not None
-    found.done()
+    with shelf.data.reading() as session, glance(shelf, cache, session):
+        pass
     shelf.keyring.destroy([Owner("link", "L1")], "acme", NOON)
     with capture_logs() as logs:
         begun[0]()
     assert [(line["event"], line["error"]) for line in logs] == [("warming_failed", "DataKeyGone")]
-    found.done()
-    with shelf.data.transaction() as session:
-        session.execute(delete(Link))
-    begun[1]()
-    assert len(begun) == 2
-    with shelf.data.reading() as session, pytest.raises(DataKeyGone):
-        cache.glance(session, Link(link_id="L1", customer_id="acme", generation=1))
+    gone = Link(link_id="L1", customer_id="acme", generation=1)
+    with shelf.data.reading() as session, pytest.raises(DataKeyGone), cache.glance(session, gone):
+        pass
+    assert len(begun) == 1
+
+
+def test_a_link_that_is_removed_meanwhile_is_not_assembled(shelf: Shelf) -> None:
+    shelf.publish({day(0): {"1": {"a"}}})
+    begun: list[partial[None]] = []
+    cache = IndexCache(shelf.keyring, ROOM, start=lambda work: begun.append(partial(work)))
+    for _ in range(2):
+        with shelf.data.reading() as session, glance(shelf, cache, session):
+            pass
+        with shelf.data.transaction() as session:
+            session.execute(update(Link).values(status=LinkStatus.REMOVED))
+        begun.pop()()
+        with shelf.data.transaction() as session:
+            session.execute(update(Link).values(status=LinkStatus.ACTIVE))
+
+
+def test_closing_ends_what_is_begun_and_begins_nothing_more(shelf: Shelf) -> None:
+    shelf.publish({day(0): {"1": {"a"}}})
+    gate, begun = Event(), list[Callable[[], None]]()
+
+    def later(work: Callable[[], None]) -> None:
+        begun.append(work)
+        in_background(lambda: work() if gate.wait(10) else None)
+
+    cache = IndexCache(shelf.keyring, ROOM, start=later)
+    with shelf.data.reading() as session, glance(shelf, cache, session):
+        pass
+    closer = Thread(target=cache.close)
+    closer.start()
+    while not cache._closing:  # noqa: SLF001 -- the only sign of it
+        pass
+    with capture_logs() as told:
+        gate.set()
+        closer.join(10)
+    assert [(line["event"], line["error"]) for line in told] == [("warming_failed", "Closing")]
+    with shelf.data.reading() as session:
+        with glance(shelf, cache, session) as found:
+            assert found is not None
+        assert len(begun) == 1
+        row = index_store.link(session, "L1", "acme")
+        assert row is not None
+        with pytest.raises(Closing):
+            cache.serve(session, row)
 
 
 def test_work_in_the_background_runs_in_a_thread_of_its_own() -> None:
@@ -231,8 +262,9 @@ def test_work_in_the_background_runs_in_a_thread_of_its_own() -> None:
 def test_a_damaged_day_is_left_to_the_whole_index(shelf: Shelf) -> None:
     shelf.publish({day(0): {"1": {"a"}}, day(1): {"1": {"b"}}})
     shelf.publish({day(1): {"1": {"b"}}}, raw=b"?" * 40)
-    with shelf.data.reading() as session, capture_logs() as logs:
-        assert glance(shelf, IndexCache(shelf.keyring, ROOM, start=nothing), session) is None
+    cache = IndexCache(shelf.keyring, ROOM, start=nothing)
+    with shelf.data.reading() as session, capture_logs() as logs, glance(shelf, cache, session) as found:
+        assert found is None
     assert logs[0]["event"] == "glance_failed"
 
 
@@ -240,8 +272,8 @@ def test_a_day_that_does_not_open_behind_its_beginning_is_left_to_the_whole_inde
     shelf.publish({day(0): {"1": {"a"}}})
     whole = encode(build_day({"1": {"a"}}, shelf.sealer("L1").key("index|lookup")))
     shelf.publish({day(0): {"1": {"a"}}}, raw=whole[:-1] + bytes([whole[-1] ^ 1]))
-    with shelf.data.reading() as session:
-        found = glance(shelf, IndexCache(shelf.keyring, ROOM, start=nothing), session)
+    cache = IndexCache(shelf.keyring, ROOM, start=nothing)
+    with shelf.data.reading() as session, glance(shelf, cache, session) as found:
         assert found is not None
         with capture_logs() as logs:
             assert found.page(Leaf("1"), None, None, 5) is None
@@ -255,19 +287,18 @@ def test_a_publication_in_between_is_left_to_the_whole_index(shelf: Shelf) -> No
         row = index_store.link(session, "L1", "acme")
         assert row is not None
         shelf.publish({day(0): {"1": {"b"}}})
-        found = IndexCache(shelf.keyring, ROOM, start=nothing).glance(session, row)
-        if shelf.data.is_sqlite:
-            assert found is not None
-            assert found.page(Leaf("1"), None, None, 5) == (["a"], None)
-        else:
-            assert found is None
+        with IndexCache(shelf.keyring, ROOM, start=nothing).glance(session, row) as found:
+            if shelf.data.is_sqlite:
+                assert found is not None
+                assert found.page(Leaf("1"), None, None, 5) == (["a"], None)
+            else:
+                assert found is None
 
 
 def test_a_reading_that_is_gone_when_it_is_opened_is_left_to_the_whole_index(shelf: Shelf) -> None:
     shelf.publish({day(0): {"1": {"a"}}})
     cache = IndexCache(shelf.keyring, ROOM, start=nothing)
-    with shelf.data.transaction() as session:
-        found = glance(shelf, cache, session)
+    with shelf.data.transaction() as session, glance(shelf, cache, session) as found:
         assert found is not None
         session.execute(update(Reading).values(reading_id="other"))
         assert found.page(Leaf("1"), None, None, 5) is None
