@@ -4,6 +4,7 @@
 #   make demo ARGS="--auto --exit"      the whole story, checked step by step
 #   make test                           style, types, layers, and the tests on SQLite and PostgreSQL
 #   make bench                          every number of docs/benchmarks.md, measured here and written there
+#   make kill                           SIGKILL at every write of every operation on keys and data, and what holds then
 #   make prove                          the index through thousands of lives, against a naive model
 #
 # PYTHON=… chooses the interpreter, VENV=… the folder of the environment, TESTS=… the tests to run.
@@ -35,7 +36,7 @@ ifneq ($(SOUND),yes)
 .PHONY: $(VENV)/made
 endif
 
-.PHONY: help demo test bench bench-sync chaos prove lint format types layers tests lock clean screenshots
+.PHONY: help demo test bench bench-sync chaos kill prove lint format types layers tests lock clean screenshots
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -100,6 +101,11 @@ bench-sync: $(VENV)/installed-dev
 # Hundreds of syncs through bad days at Google; prints the seed and every invariant. ARGS="SEED WALKS" repeats one.
 chaos: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+# SIGKILL at every system call that writes (strace; without it at random instants), on both databases; prints the seed, what
+# was killed where, and every invariant. A quarter of an hour each; ARGS="--seed 1 --points 20 --on sqlite --act revoke" does less.
+kill: $(VENV)/installed-dev
+	@$(BIN)/python -m tests.kill $(ARGS)
 
 prove: $(VENV)/installed-dev
 	@GA_SYNC_MACHINE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/index/test_machine.py -q --timeout 3600

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from models.errors import KekUnusable, KeyringExists
 from models.kek import KEY_BYTES, LocalKek, Random, decode_key
-from models.private import make_folder, replace, write_new
+from models.private import make_folder, remove_unfinished, replace, write_new
 
 
 class FileKek:
@@ -98,6 +98,7 @@ class FileKek:
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
+            remove_unfinished(self._path, f".{self._path.name}.")  # it holds keys that are to be destroyed
             yield _parsed(_read_private(self._path, where, self._user), where)
         finally:
             os.close(folder)

@@ -53,6 +53,22 @@ def replace(path: Path, content: bytes, beside: Path) -> None:
         os.fsync(old.fileno())
 
 
+def remove_unfinished(path: Path, prefix: str) -> None:
+    """Take away what a killed process had begun to write beside ``path``: the files there whose names begin so.
+
+    Each is overwritten first, unless it is the finished file itself under a second name.
+    """
+    for one in path.parent.iterdir():
+        if one.name.startswith(prefix):
+            with one.open("r+b") as file:
+                facts = os.fstat(file.fileno())
+                if facts.st_nlink == 1:
+                    file.write(bytes(facts.st_size))
+                    file.flush()
+                    os.fsync(file.fileno())
+            one.unlink()
+
+
 @contextmanager
 def _written(beside: Path, content: bytes) -> Iterator[None]:
     """The content in a file beside its place; whatever is left of that is taken away."""

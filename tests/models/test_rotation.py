@@ -240,3 +240,16 @@ def test_the_old_keys_are_overwritten_where_they_lie(tmp_path: Path) -> None:
     assert set(second.read_bytes()) == {0}
     assert kek.keep_only(2) == []
     assert sorted(one.name for one in tmp_path.iterdir()) == ["kek.json", "second name"]
+
+
+def test_what_a_killed_rotation_had_begun_to_write_is_taken_away_by_the_next(tmp_path: Path) -> None:
+    path, begun, second = tmp_path / "kek.json", tmp_path / ".kek.json.begun", tmp_path / "second name"
+    create_file(path, os.urandom)
+    begun.write_bytes(path.read_bytes())
+    second.hardlink_to(begun)
+    twin = tmp_path / ".kek.json.twin"
+    twin.hardlink_to(path)  # killed between making the file and taking its first name away
+    (tmp_path / ".kek.json.alone").write_bytes(b"keys")
+    assert read_file(path, os.urandom).after(1) == 2
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["kek.json", "second name"]
+    assert read_file(path, os.urandom).versions == [1, 2]
