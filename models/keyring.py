@@ -79,9 +79,17 @@ class Sealer:
         Raises:
             SealBroken: altered, moved, or sealed under another key.
         """
+        return self.open_prefix(place, sealed, len(sealed.ciphertext))
+
+    def open_prefix(self, place: Place, prefix: Sealed, whole: int) -> bytes:
+        """Open the chunks at the beginning of a value of ``whole`` sealed bytes: each is authenticated by itself.
+
+        Raises:
+            SealBroken: altered, moved, cut inside a chunk, of another length, or sealed under another key.
+        """
         try:
-            self._require_own(sealed)
-            return record.open_(self._column_key(place), place, sealed)
+            self._require_own(prefix)
+            return record.open_prefix(self._column_key(place), place, prefix, whole)
         except SealBroken:
             self._alarm(place)
             raise

@@ -83,18 +83,36 @@ def open_(key: bytes, place: Place, sealed: Sealed) -> bytes:
     Raises:
         SealBroken: altered, truncated, extended, reordered, moved, or under another key: always the same words.
     """
-    dek_id = dek_id_of(sealed)
-    cipher = AESGCM(key)
-    view = memoryview(sealed.ciphertext)
-    pieces = [view[start : start + _FULL] for start in range(0, len(view), _FULL)]
+    return open_prefix(key, place, sealed, len(sealed.ciphertext))
+
+
+def prefix_bytes(plain: int) -> int:
+    """How many bytes at the beginning of a sealed value are the chunks that hold so much of its plaintext."""
+    return -(-plain // CHUNK) * _FULL
+
+
+def open_prefix(key: bytes, place: Place, prefix: Sealed, whole: int) -> bytes:
+    """Open the chunks at the beginning of a value of ``whole`` sealed bytes, and nothing of the others.
+
+    No byte comes out that was not authenticated: each chunk by itself, with its place, its number and the count of all,
+    which ``whole`` must agree with. So what comes out is the true beginning of what was sealed here, and whether the
+    rest is there unaltered is noticed by whoever opens it.
+
+    Raises:
+        SealBroken: as :func:`open_`; also where the prefix ends inside a chunk, or the value has another length.
+    """
+    dek_id = dek_id_of(prefix)
+    cipher, chunks = AESGCM(key), -(-whole // _FULL)
+    view = memoryview(prefix.ciphertext)
     out = bytearray()
-    for index, piece in enumerate(pieces):
+    for index, start in enumerate(range(0, len(view), _FULL)):
+        piece = view[start : start + _FULL]
         if len(piece) < OVERHEAD or dek_id_of(Sealed(bytes(piece[:OVERHEAD]))) != dek_id:
             raise SealBroken("a sealed value does not open in its place")
         nonce = piece[HEADER.size : HEADER.size + NONCE]
         body = piece[HEADER.size + NONCE :]
         try:
-            out += cipher.decrypt(nonce, body, associated_data(place, dek_id, index, len(pieces)))
+            out += cipher.decrypt(nonce, body, associated_data(place, dek_id, index, chunks))
         except InvalidTag:
             raise SealBroken("a sealed value does not open in its place") from None
     return bytes(out)

@@ -14,12 +14,13 @@ from ga_sync.index.codec import LazyDay, decode_hashes, open_day, prefix_bytes
 from ga_sync.index.errors import DamagedDay
 from ga_sync.index.expression import Expression
 from ga_sync.index.paging import Position
-from ga_sync.index.prefix import open_prefix, sealed_bytes
 from ga_sync.index.store import Generation, HeldDay
+from models import record
 from models.day import Reading
 from models.errors import SealBroken
 from models.keyring import Sealer
 from models.link import Link
+from models.sealed import Sealed
 
 log = structlog.get_logger()
 
@@ -101,14 +102,14 @@ def _shelf(
     found: list[StoredDay] = []
     for prefix in store.prefixes(session, ids, customer_id, _sealed_prefix):
         reading = prefix.reading
-        plain = open_prefix(sealer, reading.place(), prefix.bytes, prefix.whole)
+        plain = sealer.open_prefix(reading.place(), Sealed(prefix.bytes), prefix.whole)
         load = _loader(session, customer_id, sealer, reading.reading_id)
         found.append(StoredDay(reading.day, decode_hashes(plain), load))
     return tuple(sorted(found, key=lambda day: day.day))
 
 
 def _sealed_prefix(recordings: int) -> int:
-    return sealed_bytes(prefix_bytes(recordings))
+    return record.prefix_bytes(prefix_bytes(recordings))
 
 
 def _loader(session: Session, customer_id: str, sealer: Sealer, reading_id: str) -> Callable[[], LazyDay]:

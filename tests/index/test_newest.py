@@ -1,6 +1,5 @@
 """First pages of a link that is not in memory are the whole index's, and read no more than they need."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,14 +25,11 @@ from ga_sync.index.expression import All, Expression, Not
 from ga_sync.index.expression import Segment as Leaf
 from ga_sync.index.glance import Glance
 from ga_sync.index.newest import first_page
-from ga_sync.index.prefix import open_prefix, sealed_bytes
 from ga_sync.index.query import LinkIndex
-from models import record
 from models.day import Reading
-from models.errors import DataKeyGone, SealBroken
+from models.errors import DataKeyGone
 from models.keyring import Owner
 from models.link import Link, LinkStatus
-from models.sealed import Place
 from tests.clock import NOON
 from tests.index.model import World, day
 from tests.index.shelves import ROOM, Shelf
@@ -126,21 +122,6 @@ def glance(shelf: Shelf, cache: IndexCache, session: Session) -> Iterator[Glance
     assert row is not None
     with cache.glance(session, row) as found:
         yield found
-
-
-def test_prefixes_of_large_values_open_alone_and_nothing_else_does(shelf: Shelf) -> None:
-    sealer, place = shelf.sealer("L1"), Place("acme", "readings", "value", "r")
-    plain = os.urandom(2 * record.CHUNK + 10)
-    whole = sealer.seal(place, plain).ciphertext
-    size = len(whole)
-    assert sealed_bytes(1) == sealed_bytes(record.CHUNK) == record.CHUNK + record.OVERHEAD
-    start = whole[: sealed_bytes(1)]
-    assert open_prefix(sealer, place, start, size) == plain[: record.CHUNK]
-    assert open_prefix(sealer, place, whole, size) == plain
-    flipped = start[:100] + bytes([start[100] ^ 1]) + start[101:]
-    for bad, total in ((flipped, size), (start, sealed_bytes(1)), (start[:-1], size), (start[:9], size)):
-        with pytest.raises(SealBroken):
-            open_prefix(sealer, place, bad, total)
 
 
 def test_a_glance_answers_from_the_database_what_the_index_answers(shelf: Shelf) -> None:

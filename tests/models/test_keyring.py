@@ -14,10 +14,11 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from models import record
 from models.data_key import DataKey
 from models.errors import DataKeyGone, KekUnusable, KeyringExists, KeyringMissing, SealBroken
 from models.keyring import CACHE_SECONDS, OUTBOX, SYSTEM, Keyring, Owner, Sealer, derive
-from models.sealed import Place
+from models.sealed import Place, Sealed
 from models.session import Store
 from models.tables import KeyringBase
 from tests.clock import NOON
@@ -306,7 +307,10 @@ def test_a_value_does_not_open_in_another_column_or_under_another_data_key() -> 
         lambda: Sealer(7, key, os.urandom).open(replace(PLACE, column="name"), box),
         lambda: Sealer(8, key, os.urandom).open(PLACE, box),
         lambda: Sealer(7, os.urandom(32), os.urandom).open(PLACE, box),
+        lambda: Sealer(8, key, os.urandom).open_prefix(PLACE, box, len(box.ciphertext)),
+        lambda: Sealer(7, key, os.urandom).open_prefix(PLACE, box, len(box.ciphertext) + record.CHUNK),
     ]
+    assert Sealer(7, key, os.urandom).open_prefix(PLACE, box, len(box.ciphertext)) == b"token"
     for attempt in opens:
         with pytest.raises(SealBroken, match="does not open in its place"):
             attempt()
@@ -359,4 +363,6 @@ def test_a_value_that_does_not_open_raises_the_alarm_with_its_place_and_nothing_
         other.open(PLACE, box)
     with pytest.raises(SealBroken):
         sealer.open(replace(PLACE, row="another"), box)
-    assert told == [PLACE, replace(PLACE, row="another")]
+    with pytest.raises(SealBroken):
+        sealer.open_prefix(PLACE, Sealed(box.ciphertext[:-1]), len(box.ciphertext))
+    assert told == [PLACE, replace(PLACE, row="another"), PLACE]

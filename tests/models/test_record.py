@@ -108,6 +108,47 @@ def test_chunks_can_be_neither_dropped_repeated_reordered_nor_mixed() -> None:
         refused(Sealed(b"".join(wrong)))
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_the_chunks_at_the_beginning_open_without_the_others(size: int) -> None:
+    plaintext = os.urandom(size)
+    data = sealed(plaintext).ciphertext
+    for wanted in {1, min(size, MIB), min(size, MIB + 1), size}:
+        prefix = Sealed(data[: record.prefix_bytes(wanted)])
+        opened = record.open_prefix(KEY, PLACE, prefix, len(data)) if wanted else b""
+        assert plaintext.startswith(opened)
+        assert len(opened) >= min(wanted, size)
+
+
+def test_a_prefix_shows_nothing_but_the_true_beginning_of_the_whole_value() -> None:
+    """Neither altered, cut inside a chunk, moved, nor with chunks of another number or of a value of another length."""
+    data = sealed(os.urandom(3 * MIB - 5)).ciphertext
+    total, one, two = len(data), data[:FULL], data[: 2 * FULL]
+    assert (
+        record.open_prefix(KEY, PLACE, Sealed(two), total)
+        == record.open_(KEY, PLACE, Sealed(data))[: 2 * MIB]
+    )
+    longer = sealed(bytes(4 * MIB)).ciphertext
+    for prefix, whole, place, key in (
+        (one[:100] + bytes([one[100] ^ 1]) + one[101:], total, PLACE, KEY),
+        (two[:-1], total, PLACE, KEY),
+        (two[: FULL + 20], total, PLACE, KEY),
+        (one[:9], total, PLACE, KEY),
+        (b"", total, PLACE, KEY),
+        (one, FULL, PLACE, KEY),
+        (one, 2 * FULL, PLACE, KEY),
+        (one, total + FULL, PLACE, KEY),
+        (one, 0, PLACE, KEY),
+        (two[FULL:], total, PLACE, KEY),
+        (longer[:FULL], total, PLACE, KEY),
+        (one + longer[FULL : 2 * FULL], total, PLACE, KEY),
+        (data + longer[-FULL:], total, PLACE, KEY),
+        (one, total, replace(PLACE, row="row-2"), KEY),
+        (one, total, PLACE, bytes(32)),
+    ):
+        with pytest.raises(SealBroken):
+            record.open_prefix(key, place, Sealed(prefix), whole)
+
+
 def test_a_later_chunk_cut_short_or_relabelled_is_noticed() -> None:
     data = sealed(bytes(MIB + 1)).ciphertext
     refused(Sealed(data[:-1]))
