@@ -5,6 +5,7 @@
 #   make test                           style, types, layers, and the tests on SQLite and PostgreSQL
 #   make bench                          every number of docs/benchmarks.md, measured here and written there
 #   make kill                           SIGKILL at every write of every operation on keys and data, and what holds then
+#   make docs                           the documents as a site, in build/docs/site
 #   make prove                          the index through thousands of lives, against a naive model
 #
 # PYTHON=… chooses the interpreter, VENV=… the folder of the environment, TESTS=… the tests to run.
@@ -36,7 +37,7 @@ ifneq ($(SOUND),yes)
 .PHONY: $(VENV)/made
 endif
 
-.PHONY: help demo test bench bench-sync chaos kill prove lint format types layers tests lock clean screenshots
+.PHONY: help demo test bench bench-sync chaos kill docs prove lint format types layers tests lock clean screenshots
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -113,6 +114,11 @@ prove: $(VENV)/installed-dev
 # Pictures of every page, by the system's Chromium: FOLDER=… says where to, STOPS="…" takes only those.
 screenshots: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.browser.screenshots $(FOLDER) $(STOPS)
+
+# The documents as a site; a link that leads nowhere fails it.
+docs: $(VENV)/installed-dev
+	@mkdir -p build/docs
+	@$(BIN)/python -m tests.site build/docs
 
 lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && echo "style: nothing to say"
