@@ -1,7 +1,7 @@
 """Consent on both databases: given out, opened, finished, refused."""
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from models.consent import Consent, ConsentState
 from models.errors import DataKeyGone, SealBroken
 from models.grant import GrantStatus
-from models.keyring import Keyring, Owner
+from models.keyring import Keyring, Owner, Sealer
 from models.link import Link
 from models.sealed import Place, Sealed
 from oauth.consent import status_at
@@ -444,9 +444,9 @@ class LateKeyring(Keyring):
         super().__init__(room.keys, KEK, os.urandom, room.monotonic)
         self._room, self._owner = room, Owner("grant", grant_id)
 
-    def buried(self) -> set[Owner]:
+    def create(self, owner: Owner, customer_id: str, now: datetime) -> Sealer:
         self._room.keyring.create(self._owner, CUSTOMER, self._room.clock())
-        return super().buried()
+        return super().create(owner, customer_id, now)
 
 
 def test_two_consents_of_one_grant_share_the_key_that_came_first(room: Room) -> None:

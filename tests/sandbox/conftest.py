@@ -136,7 +136,7 @@ class Visitor:
             "limit": 250_000,
             **more,
         }
-        return self.data.run_report(data_v1beta.RunReportRequest(request), metadata=metadata, timeout=30)
+        return self.data.run_report(data_v1beta.RunReportRequest(request), metadata=metadata, timeout=100)
 
 
 def by(*names: str) -> list[dict[str, Any]]:

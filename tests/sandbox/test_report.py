@@ -389,8 +389,8 @@ def test_a_quarter_of_a_million_rows_come_in_seconds(visit: Callable[[World], An
             "expressions": [within(["properties/5/audiences/51", "properties/5/audiences/52"]), NOT_EMPTY]
         }
     }
-    began = time.monotonic()
+    began = time.process_time()  # of client and sandbox, which share this process
     answer = visitor.report("properties/5", bearer, dimension_filter=wanted, order_bys=order(RESOURCE, ID))
-    took = time.monotonic() - began
+    spent = time.process_time() - began
     assert (len(answer.rows), answer.row_count) == (250_000, 250_008)
-    assert took < 20
+    assert spent < 20
