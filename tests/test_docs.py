@@ -30,7 +30,7 @@ PAGES = [
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 FENCE = re.compile(r"^```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Ends of a run that are no refusal of Google's Analytics APIs.
-OTHER_ENDS = {"grant_dead", "client_refused", "token_unavailable", "paused", "internal", "quota_…"}
+OTHER_ENDS = {"grant_dead", "client_refused", "token_unavailable", "paused", "damaged", "internal", "quota_…"}
 
 
 def text(name: str) -> str:

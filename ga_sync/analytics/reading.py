@@ -154,7 +154,7 @@ class _Reader:
         self._codes = {name: code for code, name in enumerate(self._asked)}
         self._positions = _numbering()
         self._keys: list[NDArray[np.uint64]] = []
-        self._counts: list[NDArray[np.int64]] = []
+        self._counts: list[NDArray[np.unsignedinteger]] = []
         self._sifted: dict[tuple[str, str], int] = {}
         self._dropped = Dropped()
         self._flags = Flags()
@@ -165,7 +165,7 @@ class _Reader:
     def add(self, page: ReportPage) -> None:
         kept, dropped, sifted = _sift(page.columns, self._codes)
         self._keys.append(self._paired(kept.audiences, kept.ids))
-        self._counts.append(np.fromiter(kept.events, np.int64, len(kept.events)))
+        self._counts.append(_small(np.fromiter(kept.events, np.int64, len(kept.events))))
         before = len(self._sifted)
         self._sifted |= sifted
         twice = page.rows - len(kept.ids) - (len(self._sifted) - before)
@@ -186,7 +186,7 @@ class _Reader:
         keys = np.concatenate([np.empty(0, np.uint64), *self._keys])
         unique = _sorted_unique(keys)
         twice = Dropped(duplicates=len(keys) - len(unique))
-        counts = np.concatenate([np.empty(0, np.int64), *self._counts])
+        counts = np.concatenate([np.empty(0, np.uint8), *self._counts])
         if twice.duplicates:
             counts = counts[np.unique(keys, return_index=True)[1]]
         ids = list(self._positions)
@@ -197,7 +197,7 @@ class _Reader:
             row_counts=tuple(self._row_counts),
             expected=self._row_counts[-1] if self._row_counts else 0,
             steady=len(set(self._row_counts)) <= 1,
-            events=int(counts.sum()) + sum(self._sifted.values()),
+            events=int(counts.sum(dtype=np.int64)) + sum(self._sifted.values()),
             total=self._total,
             dropped=self._dropped | twice,
             ids_of_100=_of_100(ids),
@@ -210,6 +210,11 @@ def _numbering() -> defaultdict[str, int]:
     numbers: defaultdict[str, int] = defaultdict()
     numbers.default_factory = numbers.__len__
     return numbers
+
+
+def _small(counts: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
+    """The same numbers in as few bytes as they need: nearly all are 1, and there are as many as there are rows."""
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
 
 
 def _sorted_unique(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:

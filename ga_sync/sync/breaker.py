@@ -62,12 +62,11 @@ class Breaker:
             assert link is not None, "it was found in this transaction"
             self._announcer.link_recovered(session, link)
 
-    def alarm(self, cause: str, **where: str) -> None:
-        """Call the operators, once an hour for one cause however many links have it."""
+    def alarm(self, cause: str, *, of: str = "", **where: str) -> None:
+        """Call the operators, once an hour for one cause however many links have it, unless it is ``of`` one alone."""
         with self._data.transaction() as session:
-            first = jobs_store.hold_lease(
-                session, f"alarm:{cause}"[:40], where["run_id"], self._clock(), ALARM
-            )
+            name = f"alarm:{cause}:{of}" if of else f"alarm:{cause}"
+            first = jobs_store.hold_lease(session, name[:40], where["run_id"], self._clock(), ALARM)
         say = log.error if first else log.info
         say("sync_needs_operator" if first else "sync_needs_operator_still", error=cause, **where)
 

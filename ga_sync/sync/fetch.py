@@ -1,6 +1,6 @@
 """Reading one day from Google: every page of it, once more where the pages disagree, and how many ids it knew."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -83,7 +83,7 @@ class DayFetcher:
 
     def _steadily(self, pages: Callable[[], Iterator[ReportPage]], names: Sequence[str]) -> DayReading:
         """Where rows came or went between pages: once more, at once, and the better of the two."""
-        first = read_day(pages(), names)
+        first = read_day(steady(pages()), names)
         if first.whole:
             return first
         again = read_day(pages(), names)
@@ -106,6 +106,17 @@ class DayFetcher:
             held = [self._calls.report(request_at(offset))]
             offset = next_offset(offset, held[0])
             yield held.pop()  # nothing here keeps a page while the next one comes: it may be large
+
+
+def steady(pages: Iterable[ReportPage]) -> Iterator[ReportPage]:
+    """The pages as long as they announce the same number of rows (pure): from there on all is to be read again."""
+    announced: set[int] = set()
+    for page in pages:
+        announced.add(page.row_count)
+        yield page
+        del page  # before the next one comes: it may be large
+        if len(announced) > 1:
+            return
 
 
 def named(page: ReportPage, name: str) -> ReportPage:

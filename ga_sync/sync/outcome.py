@@ -9,7 +9,7 @@ from ga_sync.sync.errors import Parked
 from models.run import RunStatus
 from oauth.errors import GrantError, OauthError, OurFault
 
-GRANT_DEAD = "grant_dead"
+GRANT_DEAD, DAMAGED = "grant_dead", "damaged"
 SLOW_RETRY = timedelta(hours=24)
 _OUR_QUOTAS = {Kind.ADMIN_PER_DAY, Kind.ADMIN_PER_MINUTE}
 

@@ -26,7 +26,7 @@ from ga_sync.sync.errors import Busy, LinkGone, Parked
 from ga_sync.sync.governor import Governor
 from ga_sync.sync.listing import Lister, held_listing
 from ga_sync.sync.opening import open_work
-from ga_sync.sync.outcome import Outcome, settle
+from ga_sync.sync.outcome import DAMAGED, Outcome, settle
 from ga_sync.sync.publish import Publisher
 from ga_sync.sync.quota import recall
 from ga_sync.sync.work import Listing, Work
@@ -35,7 +35,7 @@ from jobs import store as jobs_store
 from jobs.errors import LostLease
 from jobs.registry import Again, Done, Task
 from jobs.schedule import next_due
-from models.errors import DataKeyGone, KeyringError
+from models.errors import DataKeyGone, KeyringError, SealBroken
 from models.keyring import Keyring
 from models.session import Store
 from oauth.errors import OauthError
@@ -104,14 +104,27 @@ class Pipeline:
         """
         try:
             work = self._begin(task, held)
-            outcome = None if work is None else self._in_turn(work)
+        except SealBroken:
+            return self._damaged(task)
         except (LinkGone, DataKeyGone):
             return Done()
         except Busy:
             return Again(self._clock() + turns.WAIT * (1 + self._jitter()))
-        if work is None:
+        return Done() if work is None else self._run(work)
+
+    def _run(self, work: Work) -> Again | Done:
+        try:
+            outcome = self._in_turn(work)
+        except (LinkGone, DataKeyGone):
             return Done()
         return Again(self._clock() if outcome is None else outcome.next_due)
+
+    def _damaged(self, task: Task) -> Again:
+        """A row of the link does not open any more: only operators can mend that, and no other link waits for it."""
+        run_id = self._publisher.refuse(task, DAMAGED)
+        link_id = task.subject_id
+        self._breaker.alarm(DAMAGED, of=link_id, link_id=link_id, run_id=run_id)
+        return Again(next_due(self._clock(), link_id, self._policy.interval))
 
     def _begin(self, task: Task, held: registry.Held) -> Work | None:
         """Open the link and its run; None where nothing is to be done."""

@@ -77,6 +77,21 @@ class Publisher:
             if link is not None:
                 self._announcer.run_finished(session, link, run_id, RunStatus.FAILED, "internal")
 
+    def refuse(self, task: Task, error: str) -> str:
+        """Close as failed the run that could not begin; its id."""
+        with self._data.transaction() as session:
+            jobs_store.fence(session, task)
+            link, now = store.link(session, task.subject_id, task.customer_id), self._clock()
+            assert link is not None, "a link that is gone was left alone before"
+            run = store.unfinished_run(session, link.link_id, link.customer_id)
+            if run is None:
+                run = store.new_run(link, self._new_id(), now)
+                session.add(run)
+            run.started_at = run.started_at or now
+            run.status, run.finished_at, run.error = RunStatus.FAILED, now, error
+            self._announcer.run_finished(session, link, run.run_id, RunStatus.FAILED, error)
+            return run.run_id
+
     def _apply_listing(self, session: Session, link: Link, work: Work, listing: Listing) -> bool:
         """Whether Google listed the segments anew."""
         if listing.changed_on is None or listing.changed_on in work.done or not work.left:

@@ -41,17 +41,21 @@ from tests.models.bench import Monotonic, kek
 
 INTERVAL = timedelta(hours=3)
 BACKFILL = 6
-PAGE = 40
+PAGE = 80
+"""Rows of a page: one report in four needs more than one."""
 BUDGET = 2_000
 LEASE = timedelta(minutes=5)
 
 
 class SmallPages(AnalyticsClient):
-    """The official client, asking for small pages, so that a small world has many."""
+    """The official client, asking for small pages, so that a small world has many; it tells where each page begins."""
+
+    begins: Callable[[int], None] = staticmethod(lambda _offset: None)
 
     def run_report(self, token: str, request: data.RunReportRequest) -> ReportPage:
         """As the client, but at most ``PAGE`` rows."""
         request.limit = min(request.limit, PAGE)
+        self.begins(request.offset)
         return super().run_report(token, request)
 
 
@@ -109,6 +113,16 @@ class Stage:
             for row in rows
             if row.fetched_at == self.clock()
         }
+
+    def states(self, link_id: str) -> dict[date, str]:
+        """The state of each held day."""
+        with self.data.reading() as session:
+            return {row.day: row.state for row in sync_store.published(session, link_id, link_id)}
+
+    def window(self, link_id: str) -> set[date]:
+        """The days that a run reads as long as they are not sealed."""
+        today = local_day(self.clock(), self.link(link_id).time_zone)
+        return {today - timedelta(days=back) for back in range(BACKFILL)}
 
     def truth(self, link_id: str) -> dict[date, dict[str, set[str]]]:
         """What is visible of each day now, of the customer's own audiences."""
@@ -175,6 +189,7 @@ def _wired(
         disturber(method)
 
     client = SmallPages(sandbox.admin_endpoint, sandbox.data_endpoint, before_call=before)
+    client.begins = disturber.begins
     undo.enter_context(client)
     ids = random.Random(1)
     pipeline = Pipeline(

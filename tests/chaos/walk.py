@@ -28,8 +28,25 @@ class Findings:
     violations: list[str] = field(default_factory=list)
     runs_needed: list[int] = field(default_factory=list)
     requests: int = 0
-    disturbed: float = 0.0
+    calls: int = 0
     faults: Counter[str] = field(default_factory=Counter)
+
+    def __or__(self, other: "Findings") -> "Findings":
+        """Both walks together."""
+        return Findings(
+            self.seed,
+            self.checked + other.checked,
+            self.violations + other.violations,
+            self.runs_needed + other.runs_needed,
+            self.requests + other.requests,
+            self.calls + other.calls,
+            self.faults + other.faults,
+        )
+
+    @property
+    def disturbed(self) -> float:
+        """The part of the calls that were disturbed."""
+        return self.faults.total() / max(1, self.calls)
 
     def check(self, invariant: str, where: str, *, holds: bool) -> None:
         """Note one look."""
@@ -52,8 +69,9 @@ def walk(folder: Path, seed: int, *, shops: int, rounds: int, disturbed: bool) -
             for link_id in stage.links:
                 _sync(stage, link_id, found, errors[link_id], f"round {number}, {stage.links[link_id]}")
             stage.clock.set(max(stage.clock(), NOON + (number + 1) * INTERVAL))  # on good days as on bad ones
-        found.requests, found.disturbed = stage.disturber.reports, stage.disturber.share
+        found.requests, found.calls = stage.disturber.reports, stage.disturber.calls
         found.faults = stage.disturber.disturbed
+        _calm(stage, found)
         for name, peak in stage.peaks().items():
             found.check("at most 4 requests at a time", f"{name}: {peak}", holds=peak <= AT_ONCE)
         found.check("the Admin budget holds", str(stage.budget.spent()), holds=stage.budget.spent() <= BUDGET)
@@ -71,6 +89,21 @@ def _sync(stage: Stage, link_id: str, found: Findings, errors: list[datetime], w
             return
         stage.clock.set(max(again_at, stage.clock() + timedelta(seconds=1)))
     found.check("every sync ends within ten runs", where, holds=False)
+
+
+def _calm(stage: Stage, found: Findings) -> None:
+    """The bad day is over: two hours later one run of each link mends whatever it left behind."""
+    stage.disturber.on = False
+    stage.clock.set(stage.clock() + timedelta(hours=2))
+    for link_id, name in stage.links.items():
+        stage.turn(link_id)
+        truth, read = stage.truth(link_id), stage.read_now(link_id)
+        well = stage.last_run(link_id).status == RunStatus.SUCCEEDED and all(
+            state in GOOD and members == truth[day] for day, (state, members) in read.items()
+        )
+        found.check("one calm run mends every open day", name, holds=well and bool(read))
+        left = {state for day, state in stage.states(link_id).items() if day in stage.window(link_id)}
+        found.check("no day of the window stays doubtful", f"{name}: {left}", holds=left <= GOOD)
 
 
 def _server_errors(stage: Stage) -> int:
