@@ -6,7 +6,7 @@
 #   make bench                          every number of docs/benchmarks.md, measured here and written there
 #   make kill                           SIGKILL at every write of every operation on keys and data, and what holds then
 #   make docs                           the documents as a site, in build/docs/site
-#   make prove                          the index through thousands of lives, against a naive model
+#   make prove                          the index and its changes through thousands of lives, against a naive model
 #
 # PYTHON=… chooses the interpreter, VENV=… the folder of the environment, TESTS=… the tests to run.
 
@@ -108,8 +108,10 @@ chaos: $(VENV)/installed-dev
 kill: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.kill $(ARGS)
 
+# The index alone, and whoever follows its changes through the real doors' own code, over SQLite and PostgreSQL.
 prove: $(VENV)/installed-dev
-	@GA_SYNC_MACHINE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/index/test_machine.py -q --timeout 3600
+	@GA_SYNC_MACHINE_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/index/test_machine.py tests/sync/test_following.py \
+	  -k "Life or follower_ends" -q -n $(WORKERS) --timeout 7200
 
 # Pictures of every page, by the system's Chromium: FOLDER=… says where to, STOPS="…" takes only those.
 screenshots: $(VENV)/installed-dev

@@ -67,7 +67,8 @@ one, with the key and the generation checked each time. The cold rows are median
 database the system has in its page cache. Timings are of single calls, medians and the 99th of a hundred.
 
 That the answers are right is another matter: `make prove` takes the index through 2,000 random lives of a link and
-compares every answer with a naive model (`EXAMPLES=…` for more; without it the tests do 40).
+compares every answer with a naive model, and holds whoever follows `/changes` alone against the export, over both
+databases (`EXAMPLES=…` for more; without it the tests do 40 and 25).
 """
 
 

@@ -9,19 +9,19 @@ import os
 from dataclasses import dataclass, field
 from datetime import date
 
-import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
-from numpy.typing import NDArray
 
-from ga_sync.index.codec import DayData, LazyDay, open_day
+from ga_sync.index.codec import DayData
 from ga_sync.index.day import build_day, decode, encode, without
 from ga_sync.index.expression import All, Expression, Segment
 from ga_sync.index.newest import first_page
 from ga_sync.index.query import LinkIndex, Position
+from ga_sync.sync.changes import differences, only_left, unless_held
 from tests.index import model
 from tests.index.model import World
+from tests.index.onlookers import Follower, Stored
 from tests.index.worlds import (
     HEX,
     KEY,
@@ -54,26 +54,11 @@ class Reading:
     states: list[World] = field(default_factory=list)
 
 
-@dataclass
-class Stored:
-    """A day as the database has it, for the first page of a link that is not in memory."""
-
-    day: date
-    data: DayData
-    bytes: bytes
-
-    @property
-    def hashes(self) -> NDArray[np.uint64]:
-        return self.data.hashes
-
-    def open(self) -> LazyDay:
-        return open_day(self.bytes)
-
-
 class Life(RuleBasedStateMachine):
-    """One link. `world` is what is true, `stored` what is at rest, `index` what answers."""
+    """One link. `world` is what is true, `stored` what is at rest, `index` what answers, `log` what changed."""
 
     readings = Bundle("readings")
+    followers = Bundle("followers")
 
     @initialize(bits=widths)
     def begin(self, bits: int) -> None:
@@ -83,16 +68,28 @@ class Life(RuleBasedStateMachine):
         self.names = {segment: f"Segment {segment}" for segment in SEGMENTS}
         self.archived: set[str] = set()
         self.index = LinkIndex.assemble({}, KEY, bits)
+        self.log: list[DayData] = []
         self.open: list[Reading] = []
         self.older: list[tuple[LinkIndex, World]] = []
 
-    def publish(self, day: date, data: DayData | None) -> None:
+    def publish(self, days: dict[date, DayData | None]) -> None:
         """A generation: whoever reads goes on in it, and the former one stays as it was."""
         self.older = [*self.older[-2:], (self.index, dict(self.world))]
-        self.index = self.index.patched(day, data)
-        self.stored.pop(day, None)
-        if data is not None:
-            self.stored[day] = encode(data)
+        self.log.append(self.account(days))
+        for day, data in days.items():
+            self.index = self.index.patched(day, data)
+            self.stored.pop(day, None)
+            if data is not None:
+                self.stored[day] = encode(data)
+
+    def account(self, days: dict[date, DayData | None]) -> DayData:
+        """What the generation changes about who is in which segment, written and read as the log does."""
+        gone = [decode(self.stored[day]) for day in days if day in self.stored]
+        come = [data for data in days.values() if data is not None]
+        account = differences(gone, come, KEY, self.bits)
+        for day in self.stored.keys() - days.keys():
+            account = unless_held(account, decode(self.stored[day]), KEY, self.bits)
+        return decode(encode(account))
 
     def changed(self) -> None:
         for reading in self.open:
@@ -100,22 +97,28 @@ class Life(RuleBasedStateMachine):
 
     @rule(day=days, members=memberships)
     def a_day_is_synced_or_replaced(self, day: date, members: dict[str, set[str]]) -> None:
-        self.publish(day, decode(encode(build_day(members, KEY, self.bits))))
+        self.publish({day: decode(encode(build_day(members, KEY, self.bits)))})
         self.world[day] = members
         self.changed()
 
     @rule(day=days)
     def a_day_expires(self, day: date) -> None:
-        self.publish(day, None)
+        self.publish({day: None})
         self.world.pop(day, None)
         self.changed()
 
     @rule(forgotten=st.sets(ids, max_size=3))
     def recordings_are_forgotten(self, forgotten: set[str]) -> None:
-        for day in sorted(self.world):
-            self.publish(day, without(decode(self.stored[day]), forgotten, KEY, self.bits))
+        self.publish(
+            {
+                day: without(decode(data), forgotten, KEY, self.bits)
+                for day, data in sorted(self.stored.items())
+            }
+        )
+        self.log = [only_left(account, sorted(forgotten), KEY, self.bits) for account in self.log]
+        for day, members in self.world.items():
             self.world[day] = {
-                segment: held - forgotten for segment, held in self.world[day].items() if held - forgotten
+                segment: held - forgotten for segment, held in members.items() if held - forgotten
             }
         self.changed()
         assert self.index.lookup(sorted(forgotten)) == [()] * len(forgotten)
@@ -163,6 +166,24 @@ class Life(RuleBasedStateMachine):
         for id_ in set.intersection(*answers):
             if len({model.last_seen(state, id_, *reading.window) for state in reading.states}) == 1:
                 assert reading.listed.count(id_) == 1
+
+    @rule(target=followers)
+    def somebody_begins_to_follow(self) -> Follower:
+        return Follower(len(self.log))
+
+    @rule(follower=followers, limit=st.integers(1, 4))
+    def a_page_of_changes_is_read(self, follower: Follower, limit: int) -> None:
+        follower.told(self.index, self.log, limit)
+
+    @rule(follower=followers, limit=st.integers(1, 9))
+    def whoever_has_read_all_changes_holds_what_the_export_says(self, follower: Follower, limit: int) -> None:
+        while follower.told(self.index, self.log, limit):
+            pass
+        assert follower.held == {
+            (segment, id_)
+            for segment in SEGMENTS
+            for id_, _ in self.index.export(Segment(segment), None, None)
+        }
 
     @rule(expression=expressions, window=windows(), limit=st.integers(1, 6))
     def the_first_page_is_the_same_from_the_database(

@@ -182,7 +182,11 @@ STEPS = st.one_of(
 )
 
 
-@pytest.mark.parametrize("examples", [25])
+EXAMPLES = max(25, int(os.environ.get("GA_SYNC_MACHINE_EXAMPLES", "25")))
+"""`make prove` takes more."""
+
+
+@pytest.mark.parametrize("examples", [EXAMPLES])
 def test_a_follower_ends_with_what_the_export_says(bench: Bench, examples: int) -> None:
     numbers = count(1)
 
