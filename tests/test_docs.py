@@ -79,6 +79,17 @@ def test_every_relative_link_leads_somewhere(name: str) -> None:
         assert not anchor or anchor in anchors(page), target
 
 
+def test_every_picture_is_small_and_shown() -> None:
+    shown = {
+        ((ROOT / name).parent / target).resolve()
+        for name in NAMES
+        for target in re.findall(r"!\[[^\]]+\]\(([^)\s]+)\)", prose(name))
+    }
+    pictures = set((ROOT / "docs" / "pictures").iterdir())
+    assert pictures - shown == set()
+    assert {one.name for one in pictures if one.stat().st_size > 150 * 1024} == set()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_test_that_is_named_exists(name: str) -> None:
     written = text(name)

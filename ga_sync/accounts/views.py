@@ -54,6 +54,7 @@ def grant(row: Grant, link_ids: list[str], now: datetime) -> View:
         "created_at": moment(row.created_at),
         "expires_at": moment(row.expires_at),
         "purge_at": moment(row.purge_at),
+        "token_expires_at": moment(row.token_expires_at),
         "links": link_ids,
     }
     if row.purged_at is not None:

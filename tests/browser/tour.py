@@ -140,6 +140,7 @@ def leaving_stops(tour: Tour) -> Iterator[str]:
     tour.consent(begun, AGENCY)
     tour.go(f"/connect/{begun['grant_id']}/progress")
     yield "customer-5-nothing-linked"
+    tour.link(begun)
     tour.go(f"/connect/{begun['grant_id']}/disconnect")
     yield "customer-6-disconnect"
     tour.page.click("button.danger")

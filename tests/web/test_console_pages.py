@@ -124,6 +124,12 @@ def test_clicks_build_a_filter_whose_count_is_the_apis(signed: tuple[House, str]
     shown = house.client.get(page)
     assert _count(shown.text) == house.call("POST", door, {"filter": expected})["count"]
     assert f"g=any.{first['segment_id']}.{second['segment_id']}&g=none.{third['segment_id']}" in page
+    pressed = re.findall(r'class="slim" name="do" value="((?:add|not):\d+)"', shown.text)
+    assert pressed == [
+        f"add:{first['segment_id']}",
+        f"add:{second['segment_id']}",
+        f"not:{third['segment_id']}",
+    ]
 
 
 def test_a_filter_may_be_written_as_text(signed: tuple[House, str]) -> None:
@@ -210,7 +216,9 @@ def test_nobody_sees_another_customers_links(signed: tuple[House, str]) -> None:
     sign_in(house, "sam@globex.example", customer="globex")
     assert link_id not in house.client.get("/console").text
     for path in (link_id, f"{link_id}/coverage", "nobody", "a%20b"):
-        assert house.client.get(f"/console/links/{path}").status_code == 404
+        refused = house.client.get(f"/console/links/{path}")
+        assert refused.status_code == 404
+        assert '<a href="/console">To the recordings</a>' in refused.text
     assert house.client.get("/admin").status_code == 403
 
 

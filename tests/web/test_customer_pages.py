@@ -1,10 +1,12 @@
 """A customer without an account: properties, dimension, progress, disconnecting; and every way it is refused."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from ga_sync.web.guest import PASS_LIFE
+from ga_sync.web.showing import when
 from models.grant import Grant, GrantStatus
 from tests.web.bench import ACME, PUBLIC, SHOP_USER, House, HouseMaker, Template, template
 from tests.web.walks import form, send
@@ -199,6 +201,37 @@ def test_a_form_from_elsewhere_changes_nothing(fresh: House) -> None:
     assert fresh.call("GET", f"/v1/grants/{grant_id}")["status"] == "active"
     own = {"origin": PUBLIC, "sec-fetch-site": "same-origin"}
     assert fresh.client.post(address, data=token, headers=own, follow_redirects=False).status_code == 303
+
+
+def test_a_permission_that_ends_says_when_before_it_does(fresh: House) -> None:
+    """Seven days while Google's consent screen is in Testing: on the page, and at the door."""
+    fresh.mood("refresh_token_expires_in", seconds=604_800)
+    grant_id, _ = fresh.linked()
+    told = fresh.call("GET", f"/v1/grants/{grant_id}")["token_expires_at"]
+    assert told == (fresh.clock() + timedelta(days=7)).isoformat().replace("+00:00", "Z")
+    page = fresh.client.get(f"/connect/{grant_id}/progress").text
+    assert f"Google ends this permission on {when(told)}" in page
+    assert "Ask for a new address before then" in page
+
+
+def test_a_permission_without_an_end_says_nothing_of_one(fresh: House) -> None:
+    grant_id, _ = fresh.linked()
+    assert fresh.call("GET", f"/v1/grants/{grant_id}")["token_expires_at"] is None
+    assert "ends this permission" not in fresh.client.get(f"/connect/{grant_id}/progress").text
+
+
+def test_what_is_not_whole_is_not_called_done(fresh: House) -> None:
+    """Before a property is chosen, and while Google fails."""
+    grant_id = fresh.consent()
+    page = fresh.client.get(f"/connect/{grant_id}/progress").text
+    assert "which property to read" in page
+    assert "You are done" not in page
+    fresh.link(grant_id)
+    fresh.mood("call_error", method="RunReport", code="UNAVAILABLE", message="later")
+    fresh.work()
+    page = fresh.client.get(f"/connect/{grant_id}/progress").text
+    assert "Not everything is read yet" in page
+    assert "You are done" not in page
 
 
 def test_a_consent_that_died_says_what_to_do(fresh: House) -> None:

@@ -141,6 +141,7 @@ def test_objects_have_the_documented_members(shared: Shared) -> None:
         "created_at",
         "expires_at",
         "purge_at",
+        "token_expires_at",
         "links",
     }
     day = house.call("GET", f"{shared.at}/days")["days"][0]

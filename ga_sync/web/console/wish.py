@@ -37,7 +37,17 @@ class Wish:
     @property
     def chosen(self) -> frozenset[str]:
         """Every segment of every group."""
-        return frozenset(segment for group in self.groups for segment in group.segments)
+        return self.included | self.excluded
+
+    @property
+    def included(self) -> frozenset[str]:
+        """Every segment of the groups that include."""
+        return frozenset(one for group in self.groups if group.operator != "none" for one in group.segments)
+
+    @property
+    def excluded(self) -> frozenset[str]:
+        """Every segment of the groups that exclude."""
+        return frozenset(one for group in self.groups if group.operator == "none" for one in group.segments)
 
 
 def read_wish(query: Sequence[tuple[str, str]]) -> Wish:

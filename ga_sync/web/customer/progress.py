@@ -63,7 +63,13 @@ def _grant(services: Services, guest: Guest) -> View:
 def _state(services: Services, guest: Guest) -> dict[str, Any]:
     grant = _grant(services, guest)
     links = [_arriving(services, link_id, guest.customer_id) for link_id in grant["links"]]
-    return {"guest": guest, "grant": grant, "links": links, "live": any(one["under_way"] for one in links)}
+    return {
+        "guest": guest,
+        "grant": grant,
+        "links": links,
+        "live": any(one["under_way"] for one in links),
+        "whole": all((one["last_run"] or {}).get("status") == "succeeded" for one in links),
+    }
 
 
 @get("/connect/{grant_id:str}/progress", include_in_schema=False)
