@@ -6,6 +6,7 @@
 #   make bench                          every number of docs/benchmarks.md, measured here and written there
 #   make kill                           SIGKILL at every write of every operation on keys and data, and what holds then
 #   make docs                           the documents as a site, in build/docs/site
+#   make contract EXAMPLES=100          every address as its document says, and otherwise, as each role
 #   make prove                          the index and its changes through thousands of lives, against a naive model
 #
 # PYTHON=… chooses the interpreter, VENV=… the folder of the environment, TESTS=… the tests to run.
@@ -37,7 +38,7 @@ ifneq ($(SOUND),yes)
 .PHONY: $(VENV)/made
 endif
 
-.PHONY: help demo test bench bench-sync chaos kill docs prove lint format types layers tests lock clean screenshots
+.PHONY: help demo test bench bench-sync chaos contract kill docs prove lint format types layers tests lock clean screenshots
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -107,6 +108,10 @@ chaos: $(VENV)/installed-dev
 # was killed where, and every invariant. A quarter of an hour each; ARGS="--seed 1 --points 20 --on sqlite --act revoke" does less.
 kill: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.kill $(ARGS)
+
+# Every address as the OpenAPI document says, and otherwise: so many examples each, and every boundary, as each role.
+contract: $(VENV)/installed-dev
+	@GA_SYNC_TEST_SCHEMA_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/web/test_described.py -q --timeout 7200
 
 # The index alone, and whoever follows its changes through the real doors' own code, over SQLite and PostgreSQL.
 prove: $(VENV)/installed-dev

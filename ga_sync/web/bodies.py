@@ -82,8 +82,14 @@ class Count(Windowed, kw_only=True):
     recording_ids: list[str] | UnsetType = UNSET
 
 
-class RecordingIds(Body):
+class Asked(Body):
     """``…/recordings/segments``."""
+
+    recording_ids: list[str]
+
+
+class Forgotten(Body):
+    """``…/recordings/forget``."""
 
     recording_ids: list[str]
 

@@ -12,7 +12,7 @@ from ga_sync.web.auth import allow
 from ga_sync.web.bodies import Label, LinkChange, NewLink, Recorded
 from ga_sync.web.grants import Call, Json, caller_of
 from ga_sync.web.paging import Listed, by_number
-from ga_sync.web.params import CustomerId, From, To
+from ga_sync.web.params import CustomerId, From, To, day_of
 from ga_sync.web.services import Wired
 from ga_sync.web.threads import in_thread
 
@@ -102,7 +102,7 @@ def list_days(
     to: To = None,
 ) -> Json:
     """Every wanted day with its state, oldest first."""
-    found = services.links.days(link_id, caller_of(request).customer_id, first, to)
+    found = services.links.days(link_id, caller_of(request).customer_id, day_of(first), day_of(to))
     return listing.cut("days", found, lambda item: str(item["day"]))
 
 

@@ -64,9 +64,9 @@ def list_audit(
 
 
 @get("/openapi.json", sync_to_thread=False, include_in_schema=False)
-def openapi(request: Call) -> Json:
+def openapi(request: Call, services: Wired) -> Json:
     """This document."""
-    return describe(request.app.openapi_schema.to_schema())
+    return describe(request.app.openapi_schema.to_schema(), services.settings.retention_days)
 
 
 @get("/healthz", sync_to_thread=False, tags=["health"])

@@ -5,6 +5,14 @@ from typing import Annotated
 
 from litestar.params import QueryParameter
 
-From = Annotated[date | None, QueryParameter(name="from")]
-To = Annotated[date | None, QueryParameter(name="to")]
+from ga_sync.accounts.names import check_day
+
+# As text: the framework would take the word "null" for a day that was left out.
+From = Annotated[str | None, QueryParameter(name="from")]
+To = Annotated[str | None, QueryParameter(name="to")]
 CustomerId = Annotated[str | None, QueryParameter(name="customer_id")]
+
+
+def day_of(text: str | None) -> date | None:
+    """The day that a parameter names, if it is given. Raises Invalid."""
+    return None if text is None else check_day(text)

@@ -11,9 +11,9 @@ from msgspec import UnsetType
 from ga_sync.accounts.errors import Invalid
 from ga_sync.accounts.generation import Window
 from ga_sync.web.auth import allow
-from ga_sync.web.bodies import Count, Explain, Match, Query, RecordingIds, Windowed
+from ga_sync.web.bodies import Asked, Count, Explain, Match, Query, Windowed
 from ga_sync.web.grants import Call, Json, caller_of
-from ga_sync.web.params import From, To
+from ga_sync.web.params import From, To, day_of
 from ga_sync.web.services import Wired
 from ga_sync.web.streams import STREAMS
 from ga_sync.web.threads import in_thread
@@ -70,7 +70,7 @@ def count(request: Call, link_id: FromPath[str], data: JSONBody[Count], services
 
 @post(**_asks("segments"))  # type: ignore[arg-type]
 @in_thread
-def segments(request: Call, link_id: FromPath[str], data: JSONBody[RecordingIds], services: Wired) -> Json:
+def segments(request: Call, link_id: FromPath[str], data: JSONBody[Asked], services: Wired) -> Json:
     """The segments of each recording."""
     return services.recordings.segments_of(link_id, caller_of(request).customer_id, data.recording_ids)
 
@@ -101,9 +101,8 @@ def export(
     """Every recording of a filter with its last day, in constant memory."""
     if format not in STREAMS:
         raise Invalid("format must be ndjson or arrow")
-    about, batches = services.recordings.export(
-        link_id, caller_of(request).customer_id, filter, Window(first, to)
-    )
+    window = Window(day_of(first), day_of(to))
+    about, batches = services.recordings.export(link_id, caller_of(request).customer_id, filter, window)
     headers = {
         "GA-Sync-As-Of": str(about["as_of"] or ""),
         "GA-Sync-Completeness": msgspec.json.encode(about["completeness"]).decode(),

@@ -5,7 +5,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from ga_sync.accounts.changes import DEFAULT_LIMIT
 from ga_sync.web.auth import allow
-from ga_sync.web.bodies import RecordingIds
+from ga_sync.web.bodies import Forgotten
 from ga_sync.web.grants import Call, Json, caller_of
 from ga_sync.web.services import Wired
 from ga_sync.web.threads import in_thread
@@ -18,7 +18,7 @@ from ga_sync.web.threads import in_thread
     tags=["recordings"],
 )
 @in_thread
-def forget(request: Call, link_id: FromPath[str], data: JSONBody[RecordingIds], services: Wired) -> Json:
+def forget(request: Call, link_id: FromPath[str], data: JSONBody[Forgotten], services: Wired) -> Json:
     """Forget recordings for good: later synchronisations and restored backups do not bring them back."""
     caller = caller_of(request)
     return services.forgetting.forget(link_id, caller.customer_id, data.recording_ids, caller.actor)

@@ -24,12 +24,14 @@ def _killed(kind: str, *more: str, url: str = "") -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(600)
 def test_a_kill_at_any_write_loses_nothing_that_was_acknowledged_on_sqlite() -> None:
     said = _killed("sqlite", "--act", "link", "rotate", "revoke")
     assert " kills, 0 violations" in said
     assert "what was begun ends the same: looked at" in said
 
 
+@pytest.mark.timeout(600)
 def test_a_kill_at_any_write_loses_nothing_that_was_acknowledged_on_postgresql(postgres_url: str) -> None:
     assert " kills, 0 violations" in _killed("postgresql", "--act", "forget", "sync", url=postgres_url)
 
