@@ -181,7 +181,8 @@ class Worker:
         if task is None:
             return None
         until = now + self._registry.entry(task.kind).lease
-        sql.extend(session, task, until)
+        if until > now + shortest:
+            sql.extend(session, task, until)
         return _Work(task, Held(stopping=self._stopping), until)
 
     def _beat(self) -> None:

@@ -22,7 +22,11 @@ class Day(DataBase):
 
 
 class Reading(DataBase):
-    """One reading of one day, whole. Immutable; staged until its run publishes it, deleted when another replaces it."""
+    """One reading of one day, whole. Immutable; staged until its run publishes it, deleted when another replaces it.
+
+    ``came`` and ``went`` are how many memberships differ from the sealed reading it took the place of, None where it
+    took the place of none.
+    """
 
     __tablename__ = "readings"
     __table_args__ = (Index("ix_readings_link_day", "link_id", "day"),)
@@ -43,6 +47,8 @@ class Reading(DataBase):
     memberships: Mapped[int] = mapped_column(Integer)
     rows: Mapped[int] = mapped_column(Integer)
     junk: Mapped[int] = mapped_column(Integer)
+    came: Mapped[int | None] = mapped_column(Integer)
+    went: Mapped[int | None] = mapped_column(Integer)
     value: Mapped[Sealed] = mapped_column(SealedBytes, deferred=True)
 
     def place(self) -> Place:

@@ -2,17 +2,23 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Integer, String
+from sqlalchemy import Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import DataBase, UtcDateTime
+
+_HELD, _NEW = text("lease_until IS NOT NULL"), text("epoch = 0")
 
 
 class Job(DataBase):
     """One thing to do again and again (or once): ``epoch`` grows with every claim and fences the former holder."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("uq_jobs_subject", "kind", "subject_id", unique=True),)
+    __table_args__ = (
+        Index("uq_jobs_subject", "kind", "subject_id", unique=True),
+        Index("ix_jobs_lease_until", "lease_until", postgresql_where=_HELD, sqlite_where=_HELD),
+        Index("ix_jobs_never_claimed", "due_at", postgresql_where=_NEW, sqlite_where=_NEW),
+    )
 
     job_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     kind: Mapped[str] = mapped_column(String(24))

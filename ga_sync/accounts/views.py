@@ -191,4 +191,7 @@ def day(which: date, reading: Reading | None, recorded: int | None) -> View:
         "recorded": recorded,
         "coverage": seen / recorded if seen is not None and recorded else None,
         "fetched_at": moment(reading.fetched_at) if reading else None,
+        "reread": {"came": reading.came, "went": reading.went}
+        if reading and reading.came is not None
+        else None,
     }

@@ -1,6 +1,7 @@
 """Reading what is left of a run's days: each fetched, judged, sealed, and staged in a transaction of its own."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 
 import structlog
@@ -91,21 +92,26 @@ class DayReader:
         data = cleaned(stage.build(fetched, work.sealer), work.forgotten(), work.sealer)
         absent = [known.segment_id for known in work.listing.segments.values() if known.misses]
         sealed = held is not None and held.state == "complete"
+        differs = None
         if held is not None and (absent or sealed):
-            data = self._compared(work, fetched.day, data, absent, sealed=sealed)
-        self._commit(work, stage.judge_day(fetched, data, held, work.listing.changed_on), calls)
+            data, differs = self._compared(work, fetched.day, data, absent, sealed=sealed)
+        judged = stage.judge_day(fetched, data, held, work.listing.changed_on)
+        self._commit(work, replace(judged, differs=differs), calls)
+        if differs is not None:
+            came, went = differs
+            say = log.warning if came or went else log.debug
+            day = fetched.day.isoformat()
+            say("sealed_day_read_again", link_id=work.link.link_id, day=day, came=came, went=went)
 
-    def _compared(self, work: Work, day: date, data: DayData, absent: list[str], *, sealed: bool) -> DayData:
-        """With what is carried over from the held reading; where that was sealed, any difference is told."""
+    def _compared(
+        self, work: Work, day: date, data: DayData, absent: list[str], *, sealed: bool
+    ) -> tuple[DayData, tuple[int, int] | None]:
+        """With what is carried over from the held reading, and how it differs from that where that was sealed."""
         row, before = self._held(work, day)
         if row is None or before is None:
-            return data
+            return data, None
         now = stage.carried_over(data, before, absent, work.sealer)
-        if sealed:
-            came, went = stage.difference(before, now)
-            say = log.warning if came or went else log.debug
-            say("sealed_day_read_again", link_id=work.link.link_id, day=day.isoformat(), came=came, went=went)
-        return now
+        return now, stage.difference(before, now) if sealed else None
 
     def _held(self, work: Work, day: date) -> tuple[Reading | None, DayData | None]:
         """The held reading of a day, opened."""

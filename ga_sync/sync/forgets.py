@@ -33,6 +33,8 @@ _COPIED = (
     "seen",
     "rows",
     "junk",
+    "came",
+    "went",
 )
 
 

@@ -15,11 +15,12 @@ LOOKUP = "index|lookup"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A day built and judged, ready to be sealed."""
+    """A day built and judged, ready to be sealed; ``differs`` as :func:`difference` where it was sealed before."""
 
     fetched: Fetched
     data: DayData
     verdict: Verdict
+    differs: tuple[int, int] | None = None
 
 
 def held_of(reading: Reading) -> Held:
@@ -97,6 +98,7 @@ def seal(judged: Judged, row: Mapping[str, str], sealer: Sealer) -> Reading:
         rows=fetched.reading.rows if fetched.reading else 0,
         junk=fetched.reading.dropped.junk if fetched.reading else 0,
     )
+    reading.came, reading.went = judged.differs or (None, None)
     reading.value = sealer.seal(reading.place(), encode(judged.data))
     return reading
 

@@ -1,7 +1,7 @@
 """Claims, fences and wake-ups on both databases."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier, Event
 from uuid import uuid4
 
@@ -10,6 +10,7 @@ import pytest
 from jobs import store as sql
 from jobs.errors import LostLease
 from jobs.registry import Task
+from models.job import Job
 from models.session import Store
 from tests.clock import NOON
 from tests.jobs.bench import LEASE, awaited, claim, due, held_row, row, take, want
@@ -337,3 +338,40 @@ def test_a_lease_has_an_owner_until_it_ends_and_a_job_exists_until_it_is_done(st
     want(store, "a", NOON)
     with store.reading() as session:
         assert sql.exists(session, "sync", "a")
+
+
+def crowd(store: Store, customer: str, since: datetime, jobs: int = 600) -> None:
+    """So many jobs of one customer, each claimed once before, one a second."""
+    rows = [
+        Job(
+            job_id=str(uuid4()),
+            kind="sync",
+            subject_id=f"{customer}-{number}",
+            customer_id=customer,
+            due_at=since + timedelta(seconds=number),
+            attempts=0,
+            epoch=1,
+        )
+        for number in range(jobs)
+    ]
+    with store.transaction() as session:
+        session.add_all(rows)
+
+
+def test_a_customer_with_hundreds_of_waiting_jobs_keeps_no_other_waiting(store: Store) -> None:
+    crowd(store, "giant", NOON)
+    want(store, "small", LATER, customer="small")
+    assert [take(store, LATER).subject_id for _ in range(3)] == ["small", "giant-0", "giant-1"]
+
+
+def test_a_new_job_goes_first_among_its_customer_s_however_many_wait(store: Store) -> None:
+    crowd(store, "acme", NOON)
+    want(store, "new", LATER)
+    assert [take(store, LATER).subject_id for _ in range(2)] == ["new", "acme-0"]
+
+
+def test_a_job_whose_holder_vanished_waits_for_no_longer_queue(store: Store) -> None:
+    want(store, "vanished", NOON)
+    take(store, NOON)
+    crowd(store, "acme", NOON + LEASE + MINUTE)
+    assert take(store, LATER).subject_id == "vanished"

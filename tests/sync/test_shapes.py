@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
+from ga_sync.accounts import views
 from ga_sync.analytics import errors as google
 from ga_sync.analytics.answers import Flags
 from ga_sync.analytics.quota import Kind, QuotaState, QuotaStatus
@@ -120,9 +122,25 @@ def test_a_sealed_day_is_read_once_more_on_its_fourteenth_day(bench: Bench) -> N
     bench.sync(bench.pipeline(backfill=20))
     assert [day for day in bench.google.days_asked() if day <= back(4)] == [back(4), back(5)]
     assert "found later" in bench.days()[back(4)][BUYERS]
+    reread = {day: (row.came, row.went) for day, row in bench.readings().items() if row.came is not None}
+    assert reread == {back(4): (1, 0), back(5): (0, 0)}
     bench.google.calls.clear()
     bench.sync(bench.pipeline(backfill=20))
     assert [day for day in bench.google.days_asked() if day <= back(4)] == []
+
+
+def test_a_difference_on_the_fourteenth_day_is_told_to_operators_and_at_the_doors(bench: Bench) -> None:
+    bench.sync()
+    bench.google.members[back(4)][BUYERS] = ["found later", "often"]
+    bench.clock.advance(timedelta(days=10))
+    with capture_logs() as logs:
+        bench.sync(bench.pipeline(backfill=20))
+    told = [line for line in logs if line["event"] == "sealed_day_read_again"]
+    assert [
+        (line["day"], line["came"], line["went"], line["log_level"]) for line in told if line["came"]
+    ] == [(back(4).isoformat(), 1, 3, "warning")]
+    assert views.day(back(4), bench.readings()[back(4)], None)["reread"] == {"came": 1, "went": 3}
+    assert views.day(TODAY, bench.readings()[TODAY], None)["reread"] is None
 
 
 def test_a_poorer_second_reading_leaves_the_sealed_day_and_is_not_repeated(bench: Bench) -> None:

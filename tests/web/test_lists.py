@@ -155,6 +155,7 @@ def test_objects_have_the_documented_members(shared: Shared) -> None:
         "recorded",
         "coverage",
         "fetched_at",
+        "reread",
     }
     segments = house.call("GET", f"{shared.at}/segments")
     assert {"segments", "segments_checked_at", "as_of", "next_cursor"} == set(segments)
