@@ -1,0 +1,5 @@
+"""The houses of these tests."""
+
+from tests.web.fixtures import empty_stores, fresh, make_house
+
+__all__ = ["empty_stores", "fresh", "make_house"]
