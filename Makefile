@@ -110,6 +110,7 @@ kill: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.kill $(ARGS)
 
 # Every address as the OpenAPI document says, and otherwise: so many examples each, and every boundary, as each role.
+contract: EXAMPLES = 100
 contract: $(VENV)/installed-dev
 	@GA_SYNC_TEST_SCHEMA_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/web/test_described.py -q --timeout 7200
 
