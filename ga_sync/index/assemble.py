@@ -188,11 +188,14 @@ def assemble(days: Mapping[date, DayData], key: bytes, bits: int) -> Ground:
     """Put the days of a link side by side."""
     order = sorted(days)
     layout = lay_out(order, [Block(days[day].ids, days[day].hashes) for day in order], None)
-    shifted: dict[str, list[BitMap]] = {}
-    for day, base in zip(order, layout.bounds.tolist(), strict=False):
-        for segment, members in days[day].segments.items():
-            shifted.setdefault(segment, []).append(members.shift(base))
-    bitmaps = Bitmaps({segment: _united(parts) for segment, parts in shifted.items()})
+    bases = list(zip((days[day].segments for day in order), layout.bounds.tolist(), strict=False))
+    bitmaps = Bitmaps(
+        {
+            # one segment after the other: the moved parts of all of them together are as large as the index
+            segment: _united([held[segment].shift(base) for held, base in bases if segment in held])
+            for segment in dict.fromkeys(segment for held, _ in bases for segment in held)
+        }
+    )
     recurring = _recurring(layout, layout.directory.shared())
     return Ground(layout, bitmaps, recurring, key, bits)
 

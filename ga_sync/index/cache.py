@@ -20,6 +20,7 @@ from ga_sync.index.codec import DayData
 from ga_sync.index.day import decode
 from ga_sync.index.errors import Closing, DamagedDay
 from ga_sync.index.glance import Glance, take
+from ga_sync.index.memory import give_back
 from ga_sync.index.query import LinkIndex
 from ga_sync.index.store import Generation, HeldDay
 from models.errors import DataKeyGone, KeyringError, SealBroken
@@ -184,6 +185,8 @@ class IndexCache:
                 raise DataKeyGone(f"link {link.link_id} was removed while it was read")
             if now == known:  # each statement may see a newer commit, where the database reads so
                 self._keep(link.link_id, served, building)
+                if before is None:
+                    give_back()
                 return served
             known = now
 

@@ -6,11 +6,15 @@ the caller compares the ids.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ga_sync.index.ids import Positions
+
+PIECE = 1 << 20
+"""So many keys are compared with their neighbours at once."""
 
 
 class Directory:
@@ -26,10 +30,16 @@ class Directory:
     def __init__(self, hashes: Sequence[NDArray[np.uint64]]) -> None:
         self.bounds = np.cumsum([0, *map(len, hashes)], dtype=np.int64)
         self._address_bits = np.uint64(max(1, int(self.bounds[-1]).bit_length()))
-        addresses = np.arange(self.bounds[-1], dtype=np.uint64)
-        whole = np.concatenate([np.empty(0, np.uint64), *hashes])
-        self.keys = self._upper(whole) << self._address_bits | addresses
+        self.keys = np.concatenate([np.empty(0, np.uint64), *hashes])
+        for first, last in pairwise(self.bounds.tolist()):  # a day at a time: no second array of that length
+            keys = self.keys[first:last]
+            keys &= ~self._mask
+            keys |= np.arange(first, last, dtype=np.uint64)
         self.keys.sort()
+
+    @property
+    def _mask(self) -> np.uint64:
+        return np.uint64((1 << int(self._address_bits)) - 1)
 
     @property
     def nbytes(self) -> int:
@@ -69,13 +79,12 @@ class Directory:
 
     def shared(self) -> Positions:
         """Give the addresses, ascending, that agree with another in the upper bits: whoever recurs is among them."""
-        upper = self._upper(self.keys)
-        equal = upper[1:] == upper[:-1]
-        either = np.zeros(len(self.keys), np.bool_)
-        either[1:] |= equal
-        either[:-1] |= equal
-        return np.sort(self._addresses(np.flatnonzero(either)))
+        either = [np.empty(0, np.int64)]
+        for start in range(0, len(self.keys) - 1, PIECE):
+            keys = self.keys[start : start + PIECE + 1]
+            first = np.flatnonzero((keys[1:] ^ keys[:-1]) <= self._mask) + start
+            either += [first, first + 1]
+        return np.sort(self._addresses(np.unique(np.concatenate(either))))
 
     def _addresses(self, at: Positions) -> Positions:
-        mask = np.uint64((1 << int(self._address_bits)) - 1)
-        return (self.keys[at] & mask).astype(np.int64)
+        return (self.keys[at] & self._mask).astype(np.int64)

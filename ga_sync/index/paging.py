@@ -22,6 +22,8 @@ from ga_sync.index.sets import numbers, set_of, span
 
 FIRST_WINDOW = 4096
 GROWTH = 16
+TRUSTED = 8
+"""A share found in so many ordinals is believed for so many times as many: a rare filter's first find says little."""
 EXPORT_WINDOW = 65_536
 
 
@@ -68,9 +70,8 @@ def _next_size(limit: int, seen: int, found: int) -> int:
         return FIRST_WINDOW
     if not found:
         return seen * GROWTH
-    return max(
-        FIRST_WINDOW, (limit + 1 - found) * seen * 4 // (found * 3)
-    )  # a third more than the share so far says
+    wanted = (limit + 1 - found) * seen * 4 // (found * 3)  # a third more than the share so far says
+    return max(FIRST_WINDOW, min(wanted, seen * TRUSTED))
 
 
 def _descend(

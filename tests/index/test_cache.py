@@ -1,5 +1,6 @@
 """The cache answers exactly the generation that is asked for: patched or assembled, whole or told to be damaged."""
 
+import platform
 import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -11,6 +12,7 @@ from structlog.testing import capture_logs
 from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache
 from ga_sync.index.expression import Segment as Leaf
+from ga_sync.index.memory import give_back
 from ga_sync.index.query import LinkIndex
 from models.day import Reading
 from models.errors import DataKeyGone
@@ -59,6 +61,15 @@ def test_patched_answers_equal_assembled_ones_after_any_replaced_and_expired_day
         assert shown(served.index) == shown(fresh.index) == world
         assert served.days == fresh.days
         assert served.index.count(Leaf("1"), None, None) == fresh.index.count(Leaf("1"), None, None)
+
+
+def test_memory_is_given_back_where_the_c_library_can() -> None:
+    can = platform.libc_ver()[0] == "glibc"
+    blocks = [bytes(1000) for _ in range(50_000)]
+    kept = blocks[::50]
+    del blocks
+    assert give_back() is can
+    assert len(kept) == 1000
 
 
 def test_a_link_without_days_has_an_empty_index(shelf: Shelf) -> None:
