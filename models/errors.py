@@ -1,7 +1,7 @@
 """What can go wrong with what is stored.
 
 ModelsError
-├── StoreNotReady       a store is missing, empty or behind its migrations
+├── StoreNotReady       a store is missing, empty, behind its migrations, or too far ahead of them
 ├── KeyringError
 │   ├── KeyringMissing      ``keyring init`` has not been run
 │   ├── KeyringMismatch     the data belongs to another keyring

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.base import DataBase, KeyringBase
 
 KEYRING_ID = "keyring_id"
+SCHEMA_FLOOR = "schema_floor"
 KEK_PRIMARY, KEK_ROTATING = "kek_primary", "kek_rotating"
 
 

@@ -1,12 +1,16 @@
 """Migrations bring a store to exactly the tables that the models describe."""
 
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 
 import alembic as library
@@ -73,12 +77,75 @@ def test_a_store_of_the_other_kind_is_refused(bare: Store) -> None:
         require_current(bare, SCRIPTS, "data")
 
 
-def test_a_store_that_a_newer_version_wrote_is_refused(bare: Store) -> None:
+# --- two versions at once: docs/decisions/0008-two-versions-at-once.md -----------------------------------
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "{kind}_next", "{head}", None, None
+EXPANDS = {expands}
+
+
+def upgrade() -> None:
+    op.add_column("{table}", sa.Column("a_later_thought", sa.String(10), nullable=True))
+"""
+TABLE = {"data": "grants", "keyring": "data_keys"}
+
+
+def next_version(folder: Path, kind: Kind, *, expands: bool) -> Path:
+    """The scripts of a version that adds a column."""
+    scripts = shutil.copytree(SCRIPTS, folder / "alembic")
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    config.set_main_option("version_locations", str(SCRIPTS / "versions" / kind))
+    config.set_main_option("path_separator", "os")
+    head = ScriptDirectory.from_config(config).get_current_head()
+    written = NEXT.format(kind=kind, head=head, table=TABLE[kind], expands=expands)
+    (scripts / "versions" / kind / "2099_01_01_next.py").write_text(written, "utf-8")
+    return scripts
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_version_goes_on_with_what_the_next_one_only_added(bare: Store, tmp_path: Path, kind: Kind) -> None:
+    """It starts, and its `db upgrade` changes nothing; the next one finds its own schema again."""
+    upgrade(bare, SCRIPTS, kind)
+    later = next_version(tmp_path, kind, expands=True)
+    upgrade(bare, later, kind)
+    for _ in range(2):
+        require_current(bare, SCRIPTS, kind)
+        upgrade(bare, SCRIPTS, kind)
+        require_current(bare, later, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_version_refuses_what_the_next_one_changed(bare: Store, tmp_path: Path, kind: Kind) -> None:
+    """A migration breaks unless it says that it does not."""
+    upgrade(bare, next_version(tmp_path, kind, expands=False), kind)
+    for step in (require_current, upgrade):
+        with pytest.raises(StoreNotReady, match="cannot live with what it changed"):
+            step(bare, SCRIPTS, kind)
+
+
+def test_a_store_that_says_nothing_of_its_floor_is_refused(bare: Store) -> None:
     upgrade(bare, SCRIPTS, "data")
     with bare.transaction() as session:
         session.execute(text("UPDATE alembic_version SET version_num = 'data_9999'"))
-    with pytest.raises(StoreNotReady):
+        session.execute(text("DELETE FROM facts"))
+    with pytest.raises(StoreNotReady, match="a newer version wrote the data store"):
         require_current(bare, SCRIPTS, "data")
+
+
+@pytest.mark.parametrize("path", sorted(SCRIPTS.rglob("versions/*/*.py")), ids=lambda path: path.stem)
+def test_a_migration_that_says_it_expands_only_adds(path: Path) -> None:
+    """Tables, indexes, and columns that may be left out, so that an insert that never heard of them goes through."""
+    written = path.read_text("utf-8")
+    calls = set(re.findall(r"\bop\.(\w+)\(", written)) - {"f"}
+    assert calls
+    if "EXPANDS = True" in written:
+        assert calls <= {"create_table", "create_index", "add_column"}
+        for column in re.findall(r"op\.add_column\((.*?)\)\n", written, re.DOTALL):
+            assert "nullable=True" in column or "server_default" in column, column
 
 
 def test_each_store_has_its_own_chain() -> None:

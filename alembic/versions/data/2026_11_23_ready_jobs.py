@@ -8,6 +8,7 @@ revision = "data_0005"
 down_revision = "data_0004"
 branch_labels = None
 depends_on = None
+EXPANDS = True
 
 
 def upgrade() -> None:
