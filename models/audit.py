@@ -2,7 +2,7 @@
 
 Each event carries SHA-256 over the digest before it and itself; the head carries the number and digest of the last
 one. The chain shows a change, a gap or a cut to whoever reads it; it is not keyed, so a hand that may write every row
-of both tables can make a chain of its own.
+of both tables can make a chain of its own. Events leave at the beginning (:func:`trim`); the chain goes on from there.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import literal, select, text, true
+from sqlalchemy import delete, func, literal, select, text, true
 from sqlalchemy.orm import Session
 
 from models.audit_event import AuditEvent, AuditHead
@@ -72,11 +72,33 @@ def _locked_head(session: Session) -> AuditHead:
     return head
 
 
+def trim(session: Session, before: datetime) -> int:
+    """Let the oldest events go, those from before a moment, in the caller's transaction; how many went.
+
+    The digest of the last of them stays, so that the rest of the chain is checked as before. An event that is older
+    than one written before it (the clock was put back) waits for that one.
+    """
+    head = _locked_head(session)
+    first_kept = session.scalar(select(func.min(AuditEvent.number)).where(AuditEvent.at >= before))
+    last = head.number if first_kept is None else first_kept - 1
+    if last <= (head.trimmed or 0):
+        return 0
+    end = session.scalar(select(AuditEvent.digest).where(AuditEvent.number == last))
+    if end is None:  # the chain is broken there: what is left of it stays as evidence
+        return 0
+    gone = last - (head.trimmed or 0)
+    head.trimmed, head.trimmed_digest = last, end
+    session.execute(delete(AuditEvent).where(AuditEvent.number <= last))
+    return gone
+
+
 class _Read(NamedTuple):
     """An event beside the head it was read with; without events one row of None, without a head None likewise."""
 
     last: int | None
     last_digest: bytes | None
+    trimmed: int | None
+    trimmed_digest: bytes | None
     number: int | None
     at: datetime
     actor: str
@@ -94,7 +116,8 @@ def first_break(session: Session) -> int | None:
     one = select(literal(1).label("one")).subquery()
     event = AuditEvent
     query = (
-        select(AuditHead.number.label("last"), AuditHead.digest.label("last_digest"), event.number, event.at)
+        select(AuditHead.number.label("last"), AuditHead.digest.label("last_digest"))
+        .add_columns(AuditHead.trimmed, AuditHead.trimmed_digest, event.number, event.at)
         .add_columns(event.actor, event.verb, event.object, event.customer_id, event.digest)
         .select_from(one)
         .outerjoin(AuditHead, AuditHead.head_id == _HEAD)
@@ -109,6 +132,8 @@ def _broken(rows: Iterable[_Read]) -> int | None:
     before, expected, last = _ROOT, 1, 0
     for row in rows:
         last = row.last or 0
+        if row.trimmed_digest is not None and expected == 1:  # the first row, of a log that begins later
+            before, expected = row.trimmed_digest, (row.trimmed or 0) + 1
         if row.number is None:
             break
         after = digest(before, row.number, row.at, row.actor, row.verb, row.object, row.customer_id)

@@ -23,10 +23,15 @@ class AuditEvent(DataBase):
 
 
 class AuditHead(DataBase):
-    """The end of the chain, one row: every writer waits for it, and events cut off the end are missed by it."""
+    """Both ends of the chain, one row: every writer waits for it, and events cut off the end are missed by it.
+
+    ``trimmed`` events have left the log at its beginning; the digest of the last of them is where the chain begins.
+    """
 
     __tablename__ = "audit_head"
 
     head_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(Integer)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
+    trimmed: Mapped[int | None] = mapped_column(Integer)
+    trimmed_digest: Mapped[bytes | None] = mapped_column(LargeBinary)

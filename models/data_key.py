@@ -29,7 +29,10 @@ class DataKey(KeyringBase):
 
 
 class Tombstone(KeyringBase):
-    """What was destroyed and must stay destroyed, whatever data backup is restored."""
+    """What was destroyed and must stay destroyed, whatever data backup is restored.
+
+    ``google`` is what Google said of a grant's permission, once it said so; a restored backup cannot ask again.
+    """
 
     __tablename__ = "tombstones"
 
@@ -37,3 +40,4 @@ class Tombstone(KeyringBase):
     object_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     customer_id: Mapped[str] = mapped_column(String(64))
     buried_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    google: Mapped[str | None] = mapped_column(String(16))

@@ -23,6 +23,7 @@ from models.forget import Forget
 from models.forgets import LINK, Forgets
 from models.kek import KEY_BYTES, Kek, Random
 from models.meta import KEK_PRIMARY, KEYRING_ID, KeyringFact
+from models.outcomes import Outcomes
 from models.sealed import Place, Sealed
 from models.session import Store
 
@@ -124,6 +125,7 @@ class Keyring:
         self._lock = threading.Lock()
         self._destructions = 0
         self.forgets = Forgets(store, _take_turns)
+        self.outcomes = Outcomes(store)
 
     def initialise(self, now: datetime) -> str:
         """Give the store its id and the system's own keys.

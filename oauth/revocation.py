@@ -34,7 +34,8 @@ class Revocations:
         """Take the grant's token, addresses and openings away, in the caller's transaction; again = nothing.
 
         The grant is ``revoking`` from here on. ``google`` becomes ``pending`` where there is a token to be told of,
-        ``already_dead`` where there was none, ``unconfirmed`` where it no longer opens (its key is destroyed).
+        ``already_dead`` where there was none. Where it no longer opens (its key is destroyed: the row is of a restored
+        backup), it is what Google said as the keyring knows it, or ``unconfirmed``.
         The caller destroys the grant's data key after its transaction, and then calls :meth:`attempt`.
 
         Raises:
@@ -62,6 +63,11 @@ class Revocations:
         if row is None:
             self._settle(grant_id, None)
             return None
+        if known := self._keyring.outcomes.of(
+            grant_id
+        ):  # a restored backup's token; Google has answered long ago
+            self._settle(grant_id, known)
+            return None
         now = self._clock()
         token = self._opened(row)
         if token is None or now >= row.deadline:
@@ -73,7 +79,7 @@ class Revocations:
             with self._data.transaction() as session:
                 store.count_attempt(session, grant_id)
             return min(self._clock() + protocol.backoff(row.attempts), row.deadline)
-        self._settle(grant_id, outcome)
+        self._settle(grant_id, self._keyring.outcomes.keep(grant_id, outcome))
         return None
 
     def _outboxed(self, session: Session, grant: Grant, now: datetime) -> str:
@@ -84,7 +90,7 @@ class Revocations:
             place = places.grant_token(grant.customer_id, grant.grant_id, grant.token_generation)
             plain = self._keyring.sealer(owner).open(place, grant.token)
         except (DataKeyGone, SealBroken):
-            return "unconfirmed"
+            return self._keyring.outcomes.of(grant.grant_id) or "unconfirmed"
         session.add(self._row(grant, plain, now + DEADLINE))
         return "pending"
 

@@ -12,6 +12,7 @@ from ga_sync.accounts.sessions import Sessions
 from ga_sync.accounts.webhooks import Outbox
 from jobs import store as jobs_store
 from jobs.registry import Again, Done, Held, Task
+from models import audit
 from models.errors import ModelsError
 from models.session import Store
 from oauth.consent import Consents
@@ -21,6 +22,7 @@ from oauth.tokens import Tokens
 UPKEEP = "upkeep"
 EVERY = timedelta(hours=1)
 IDLE = timedelta(hours=20)
+AUDIT_KEPT = timedelta(days=400)
 _EVERYBODY = "*"
 
 log = structlog.get_logger()
@@ -59,6 +61,8 @@ class Upkeep:
         self._purge_overdue()
         self._keep_alive(held)
         self._outbox.find_dead(self._data)
+        with self._data.transaction() as session:
+            audit.trim(session, self._clock() - AUDIT_KEPT)
         return Again(self._clock() + EVERY)
 
     def _purge_overdue(self) -> None:

@@ -142,7 +142,7 @@ def test_a_restored_data_backup_learns_what_was_destroyed(fresh: House) -> None:
             headers = fresh.headers()
             grant = client.get(f"/v1/grants/{grant_id}", headers=headers).json()
             assert grant["status"] == "revoked"
-            assert grant["receipt"]["google"] == "unconfirmed"
+            assert grant["receipt"]["google"] == "revoked"
             assert sorted(grant["receipt"]["links"]) == sorted([one, two])
             assert client.get(f"/v1/links/{one}", headers=headers).status_code == 404
             assert client.get(f"/v1/links/{kept}", headers=headers).json()["status"] == "active"

@@ -4,6 +4,8 @@ from sqlalchemy import select, text
 
 from ga_sync.accounts.upkeep import UPKEEP
 from jobs.registry import Again, Held, Task
+from models.audit import first_break
+from models.audit_event import AuditEvent
 from models.day import Reading
 from models.grant import Grant
 from models.keyring import Owner
@@ -80,3 +82,15 @@ def test_a_draining_worker_refreshes_nothing_more(fresh: House) -> None:
     for held in (stopping, lost):
         fresh.service.upkeep.job(TASK, held)
     assert _refreshes(fresh) == 0
+
+
+def test_the_audit_log_ends_after_400_days_and_is_whole_before_and_after(fresh: House) -> None:
+    fresh.begin()
+    fresh.forward(days=300)
+    fresh.begin()
+    for days, left in ((99, 2), (2, 1)):
+        fresh.forward(days=days)
+        fresh.service.upkeep.job(TASK, Held())
+        with fresh.service.stores.data.reading() as session:
+            verbs = list(session.scalars(select(AuditEvent.verb).where(AuditEvent.verb == "grant.begin")))
+            assert (len(verbs), first_break(session)) == (left, None)

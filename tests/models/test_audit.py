@@ -179,3 +179,61 @@ def test_a_digest_covers_the_former_one_and_every_word() -> None:
     assert audit.digest(b"x" * 32, *words) == expected
     elsewhere = (7, NOON.astimezone(timezone(timedelta(hours=-8))), *words[2:])
     assert audit.digest(b"x" * 32, *elsewhere) == expected
+
+
+def trim(store: Store, seconds: int) -> int:
+    with store.transaction() as session:
+        return audit.trim(session, NOON + timedelta(seconds=seconds))
+
+
+def test_a_chain_whose_oldest_events_have_left_is_whole_and_goes_on(data: Store) -> None:
+    write(data, 10)
+    assert [trim(data, 4), trim(data, 4), trim(data, 7)] == [4, 0, 3]
+    assert first_break(data) is None
+    write(data, 2)
+    assert first_break(data) is None
+    with data.reading() as session:
+        assert list(session.scalars(select(AuditEvent.number).order_by(AuditEvent.number))) == [
+            8,
+            9,
+            10,
+            11,
+            12,
+        ]
+    assert trim(data, 1_000) == 5
+    assert first_break(data) is None
+    write(data, 1)
+    assert first_break(data) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [({"trimmed": 3}, 5), ({"trimmed_digest": bytes(32)}, 5), ({"trimmed_digest": None}, 5)],
+)
+def test_a_changed_beginning_is_noticed(data: Store, values: dict[str, object], found: int) -> None:
+    write(data, 10)
+    trim(data, 4)
+    with data.transaction() as session:
+        session.execute(update(AuditHead).values(**values))
+    assert first_break(data) == found
+
+
+def test_an_event_that_is_missed_after_the_beginning_is_noticed_and_keeps_the_rest_as_evidence(
+    data: Store,
+) -> None:
+    write(data, 10)
+    trim(data, 2)
+    with data.transaction() as session:
+        session.execute(delete(AuditEvent).where(AuditEvent.number.in_([3, 6])))
+    assert first_break(data) == 4
+    assert trim(data, 6) == 0
+    assert first_break(data) == 4
+
+
+def test_an_event_that_a_clock_put_back_has_dated_early_waits_for_the_one_before_it(data: Store) -> None:
+    with data.transaction() as session:
+        for seconds in (0, 10, 5, 20):
+            audit.append(session, NOON + timedelta(seconds=seconds), "a", "v", "o", "c")
+    assert trim(data, 8) == 1
+    assert trim(data, 15) == 2
+    assert first_break(data) is None

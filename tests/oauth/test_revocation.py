@@ -216,3 +216,35 @@ def test_a_settled_token_is_in_no_file_of_the_store(room: Room) -> None:
     for suffix in ("", "-wal"):
         with open(room.data.url.database + suffix, "rb") as file:  # noqa: PTH123 -- a name with a suffix
             assert row.token.ciphertext[-40:] not in file.read()
+
+
+def _destroyed(room: Room) -> str:
+    """A grant that is revoked in every step but Google's."""
+    grant_id = room.active_grant()
+    room.bury(grant_id)
+    room.keyring.destroy([Owner("grant", grant_id)], CUSTOMER, room.clock())
+    return grant_id
+
+
+def test_what_google_said_is_kept_with_the_tombstone_once(room: Room) -> None:
+    grant_id = _destroyed(room)
+    assert room.keyring.outcomes.of(grant_id) is None
+    room.revocations.attempt(grant_id)
+    assert room.keyring.outcomes.of(grant_id) == "revoked"
+    assert room.keyring.outcomes.keep(grant_id, "already_dead") == "revoked"
+    assert room.keyring.outcomes.keep("never-buried", "revoked") == "revoked"
+    assert room.keyring.outcomes.of("never-buried") is None
+
+
+@pytest.mark.parametrize("backup", ["before it was revoked", "while Google was told"])
+def test_a_restored_backup_says_what_google_said_and_asks_no_more(room: Room, backup: str) -> None:
+    grant_id = _destroyed(room)
+    room.keyring.outcomes.keep(grant_id, "revoked")
+    if backup == "before it was revoked":
+        with room.data.transaction() as session:
+            grant = session.merge(room.grant(grant_id))
+            grant.status, grant.google, grant.token = "active", None, Sealed(b"of a key that is gone")
+            session.delete(session.get_one(Revocation, grant_id))
+        room.bury(grant_id)
+    assert room.revocations.attempt(grant_id) is None
+    assert (outcome(room, grant_id), room.fake.calls("/revoke")) == (("revoked", "revoked"), 0)
