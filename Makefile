@@ -96,7 +96,8 @@ tests: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
-# One day of 2,000,000 rows read in three ways; writes docs/benchmarks-sync.md. ARGS=100000 measures less, and prints.
+# One day of 2,000,000 rows read in three ways, and a day of 100,000 links in PostgreSQL; writes docs/benchmarks-sync.md.
+# ARGS="100000 1000" measures less, and prints.
 bench-sync: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.benchmarks.sync_bench $(ARGS)
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from ga_sync.analytics.errors import QuotaExhausted
 from ga_sync.analytics.quota import QUOTA_ZONE, Kind
 from ga_sync.sync import shared_store
-from ga_sync.sync.due import for_turns, listing_interval
+from ga_sync.sync.due import for_turns, listing_interval, paced
 from models.session import Store
 
 ADMIN = "admin"
@@ -47,8 +47,8 @@ class AdminBudget:
             return shared_store.spent(session, ADMIN, pacific_day(self._clock()))
 
     def carries_turns(self) -> bool:
-        """Whether links may still be listed today without a person's asking."""
-        return self.spent() < for_turns(self._limit)
+        """Whether links may be listed now without a person's asking: their part of the day is spent as it passes."""
+        return self.spent() < paced(for_turns(self._limit), self._clock())
 
     def interval(self) -> timedelta:
         """How often each link's audiences may be read; links are counted every ten minutes."""

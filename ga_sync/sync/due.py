@@ -5,13 +5,16 @@ All Admin API calls of the Cloud project share one quota a Pacific day, the scar
 the day's budget carries that for every link, else spread evenly over the links.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
+from ga_sync.analytics.quota import QUOTA_ZONE
 from jobs.schedule import spread
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 RESERVE = 10
 """One call in so many of the budget is kept for people: linking, and their own "sync now"."""
+BURST = 5
+"""So many calls may come at once, whatever the hour."""
 _SLACK = 10
 _ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -19,6 +22,18 @@ _ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 def for_turns(budget: int) -> int:
     """How much of a day's budget the links' own turns may spend."""
     return budget - budget // RESERVE
+
+
+def paced(budget: int, now: datetime) -> int:
+    """How much of a day's ``budget`` the links' turns may have spent by ``now``: as much as of the Pacific day is over.
+
+    Without it a fleet that is due all at once, after an outage or at the day's turn, would ask more in a minute than
+    Google allows (1,200, and ten a second from one address).
+    """
+    midnight = datetime.combine(now.astimezone(QUOTA_ZONE).date(), time(), QUOTA_ZONE)
+    tomorrow = datetime.combine(midnight.date() + DAY, time(), QUOTA_ZONE)
+    begun, ends = midnight.astimezone(UTC), tomorrow.astimezone(UTC)  # days of 23 and 25 hours too
+    return min(budget, int(budget * ((now - begun) / (ends - begun))) + BURST)
 
 
 def listing_interval(links: int, budget: int) -> timedelta:

@@ -1,12 +1,11 @@
-"""`make bench-sync`: one large day read in three ways, side by side, against one Google on this machine.
+"""`make bench-sync`: one large day read in three ways, against one Google on this machine; then a fleet's day.
 
-`python -m tests.benchmarks.sync_bench [ROWS]` writes docs/benchmarks-sync.md; what was missed is shown as missed. Each
-way runs in a process of its own, which ends before the next one begins.
+`python -m tests.benchmarks.sync_bench [ROWS [LINKS]]` writes docs/benchmarks-sync.md where all is measured in full;
+what was missed is shown as missed. Each way of reading has a process of its own, which ends before the next one begins.
 """
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -17,13 +16,18 @@ from pathlib import Path
 
 import structlog
 
+from models.session import Store
+from tests.benchmarks.fleet import Day, Fleet, Shape, lay_out
+from tests.benchmarks.fleet_worker import together
+from tests.benchmarks.sync_page import page
 from tests.benchmarks.sync_readers import Spent
+from tests.migrated import migrate
+from tests.postgres import fresh_pair, running_server, why_unavailable
 
 ROWS = 2_000_000
 SAMPLE = 500_000
 """Rows that the slower ways read: their time for each row does not depend on it."""
 PAGE = Path("docs/benchmarks-sync.md")
-RATE, RATIO, PEAK = 600_000, 7.0, 350.0
 
 
 @contextmanager
@@ -58,61 +62,27 @@ def measured(rows: int) -> list[Spent]:
         ]
 
 
-def page(found: list[Spent], now: datetime) -> str:
-    """The page of documentation."""
-    ours, sample, _ = found
-    bars = [
-        ("rows a second of CPU, ours", f"{ours.rate:,.0f}", f"≥ {RATE:,}", ours.rate >= RATE),
-        (
-            "times the sample loop",
-            f"{ours.rate / sample.rate:.1f}",
-            f"≥ {RATIO:.0f}",
-            ours.rate >= RATIO * sample.rate,
-        ),
-        ("peak memory, ours (MB)", f"{ours.peak_mb:.0f}", f"≤ {PEAK:.0f}", ours.peak_mb <= PEAK),
-    ]
-    machine = (
-        f"{now.date()}, {os.cpu_count()} cores ({platform.machine()}), load {os.getloadavg()[0]:.1f} while it ran, "
-        f"Python {platform.python_version()}."
-    )
-    lines = [
-        "# Reading a large day, measured",
-        "",
-        "This page is written by `make bench-sync`; what was missed is shown as missed.",
-        machine,
-        "",
-        f"One property, one day of {ours.rows:,} rows in pages of 250,000: 50 audiences, each id in five of them.",
-        "A local process has the pages ready and only sends them. *Ours* is a whole run: fetched through the official",
-        "client, grouped, judged, sealed, committed to SQLite and served. The *sample loop* only touches each",
-        "value, as Google's samples do. *REST by hand* only decodes JSON bodies that are there already (msgspec),",
-        "without the network.",
-        "Each way has a process of its own, with `MALLOC_ARENA_MAX=1`.",
-        "",
-        "| way | rows | CPU s | rows a CPU second | seconds | peak MB |",
-        "|---|---|---|---|---|---|",
-        *(
-            f"| {one.way} | {one.rows:,} | {one.cpu:.2f} | {one.rate:,.0f} | {one.wall:.2f} | {one.peak_mb:.0f} |"
-            for one in found
-        ),
-        "",
-        "| what | measured | bar | |",
-        "|---|---|---|---|",
-        *(
-            f"| {what} | {value} | {bar} | {'met' if met else '**missed**'} |"
-            for what, value, bar, met in bars
-        ),
-        "",
-    ]
-    return "\n".join(lines)
+def fleet(shape: Shape, seconds: float = 20.0) -> tuple[Fleet | None, tuple[int, int]]:
+    """The fleet's day, then runs ended by one worker process and by four; None where there is no PostgreSQL."""
+    if why := why_unavailable(os.environ):
+        sys.stderr.write(f"{why}\n")
+        return None, (0, 0)
+    with running_server(os.environ) as server, fresh_pair(server) as urls:
+        migrate(urls.data, "data")
+        store = Store(urls.data)
+        found = Day(store, shape, lay_out(store, shape)).simulate()
+        store.close()
+        return found, (together(urls.data, 1, seconds, 0.5), together(urls.data, 4, seconds, 0.5))
 
 
 def main() -> None:
     """Measure and write."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
-    text = page(measured(rows), datetime.now(UTC))
+    links = int(sys.argv[2]) if len(sys.argv) > 2 else Shape().links
+    text = page(measured(rows), *fleet(Shape(links=links)), datetime.now(UTC))
     sys.stdout.write(text)
-    if rows == ROWS:
+    if len(sys.argv) == 1:
         PAGE.write_text(text, encoding="utf-8")
 
 

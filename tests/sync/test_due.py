@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ga_sync.sync.due import DAY, HOUR, facts_due, for_turns, listing_due, listing_interval
+from ga_sync.sync.due import DAY, HOUR, facts_due, for_turns, listing_due, listing_interval, paced
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -45,3 +45,18 @@ def test_facts_are_due_first_and_then_once_a_day_at_the_link_s_own_time() -> Non
     read = [turn for before, turn in pairwise(turns) if facts_due(before, turn, "a link")]
     assert len(read) in {9, 10}
     assert len({turn.hour for turn in read}) == 1
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (datetime(2026, 11, 23, 8, tzinfo=UTC), 5),
+        (datetime(2026, 11, 23, 14, tzinfo=UTC), 9_005),
+        (datetime(2026, 11, 24, 7, 59, 59, tzinfo=UTC), 36_000),
+        (datetime(2026, 11, 1, 19, 30, tzinfo=UTC), 18_005),
+        (datetime(2026, 3, 8, 19, 30, tzinfo=UTC), 18_005),
+    ],
+    ids=["midnight Pacific", "a quarter of the day", "its last second", "25 hours", "23 hours"],
+)
+def test_turns_spend_their_part_as_the_pacific_day_passes(now: datetime, expected: int) -> None:
+    assert paced(36_000, now) == expected
