@@ -7,6 +7,7 @@
 #   make kill                           SIGKILL at every write of every operation on keys and data, and what holds then
 #   make docs                           the documents as a site, in build/docs/site
 #   make contract EXAMPLES=100          every address as its document says, and otherwise, as each role
+#   make container                      the Dockerfile's steps in a clean folder, and the service that comes out of them
 #   make prove                          the index and its changes through thousands of lives, against a naive model
 #
 # PYTHON=… chooses the interpreter, VENV=… the folder of the environment, TESTS=… the tests to run.
@@ -38,7 +39,7 @@ ifneq ($(SOUND),yes)
 .PHONY: $(VENV)/made
 endif
 
-.PHONY: help demo test bench bench-sync chaos contract kill docs prove lint format types layers tests lock clean screenshots
+.PHONY: help demo container test bench bench-sync chaos contract kill docs prove lint format types layers tests lock clean screenshots
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -128,6 +129,10 @@ screenshots: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev
 	@mkdir -p build/docs
 	@$(BIN)/python -m tests.site build/docs
+
+# What `docker build` would do, without Docker, and whether it serves, is healthy, and stops.
+container: $(VENV)/installed-dev
+	@$(BIN)/python -m tests.containers.steps build/container
 
 lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && echo "style: nothing to say"

@@ -3,11 +3,14 @@
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
+import pytest
 import yaml  # type: ignore[import-untyped]
 
 from ga_sync.settings import Settings
+from tests.containers.steps import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
@@ -25,6 +28,18 @@ def test_hadolint_has_nothing_to_say() -> None:
     command = [str(hadolint), "--no-color", "--ignore", "DL3059", str(ROOT / "Dockerfile")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.timeout(240)
+def test_the_steps_of_the_dockerfile_make_a_service_that_serves_and_stops(tmp_path: Path) -> None:
+    """In a clean folder, from what .dockerignore lets through; packages are those of this environment."""
+    image = Image(tmp_path, packages=Path(sysconfig.get_path("purelib")))
+    image.build()
+    assert {one.split()[0] for one in image.left_out} == {"useradd", "install", "/opt/ga-sync/bin/pip"}
+    where = image.call("/opt/ga-sync/bin/python", "-c", "import ga_sync; print(ga_sync.__file__)").strip()
+    assert Path(where).is_relative_to(tmp_path / "opt")
+    assert image.last["CMD"] == ["serve"]
+    image.serve()
 
 
 def test_every_variable_of_the_composition_exists() -> None:
