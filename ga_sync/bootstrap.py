@@ -283,8 +283,14 @@ class Service:
     def _wire_accounts(self) -> None:
         data, clock, settings = self.stores.data, self.clock, self.settings
         self._wire_people()
+        self.retention = Retention(data, self.keyring, clock=clock, new_id=new_id)
         self.links = Links(
-            data, self.keyring, clock=clock, new_id=new_id, retention_days=settings.retention_days
+            data,
+            self.keyring,
+            self.retention,
+            clock=clock,
+            new_id=new_id,
+            retention_days=settings.retention_days,
         )
         self.linking = Linking(
             data,
@@ -312,7 +318,6 @@ class Service:
 
     def _wire_rights(self) -> None:
         data, keyring, clock = self.stores.data, self.keyring, self.clock
-        self.retention = Retention(data, keyring, clock=clock, new_id=new_id)
         self.forgetting = Forgetting(data, keyring, self.retention, self.index, clock=clock)
         self.changes = Changes(
             data, keyring, self.index, self.retention, clock=clock, random=secrets.token_bytes

@@ -14,6 +14,7 @@ from ga_sync.accounts.errors import (
 from ga_sync.accounts.generation import Window
 from ga_sync.accounts.names import LONGEST_LABEL, is_plain
 from ga_sync.accounts.queue import SYNC, wake, wanted_run
+from ga_sync.accounts.retention import Retention, oldest_day
 from ga_sync.accounts.views import View
 from ga_sync.sync import store as sync_store
 from ga_sync.sync.links import OpenLink, open_link, sealer_of
@@ -34,12 +35,13 @@ class Links:
         self,
         data: Store,
         keyring: Keyring,
+        retention: Retention,
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         retention_days: int,
     ) -> None:
-        self._data, self._keyring = data, keyring
+        self._data, self._keyring, self._retention = data, keyring, retention
         self._clock, self._new_id = clock, new_id
         self._retention_days = retention_days
 
@@ -127,11 +129,12 @@ class Links:
         return [view for _, view in self.page(customer_id, page) if view is not None]
 
     def change(self, link_id: str, customer_id: str, retention_days: int, actor: str) -> View:
-        """Shorten (or, up to the system's, lengthen) how long days are kept."""
+        """Shorten (or, up to the system's, lengthen) how long days are kept; older ones are destroyed with it."""
         kept = self.check_retention(retention_days)
         with self._data.transaction() as session:
             row = self._row(session, link_id, customer_id, lock=True)
             row.retention_days = kept
+            self._retention.apply_within(session, row)
             append(session, self._clock(), actor, "link.change", link_id, customer_id)
         return self.view(link_id, customer_id)
 
@@ -181,13 +184,14 @@ class Links:
         return views.run(found)
 
     def days(self, link_id: str, customer_id: str, first: date | None, last: date | None) -> list[View]:
-        """Every wanted or held day in the range, oldest first. Raises InvalidWindow."""
+        """Every wanted or held day of retention in the range, oldest first. Raises InvalidWindow."""
         window = Window(first, last)
         with self._data.reading() as session:
             row = self._row(session, link_id, customer_id)
             held = store.held_days(session, link_id, customer_id)
             recorded = store.recorded(session, link_id, customer_id)
-        days = sorted(set(self._wanted(row)) | set(held))
+        oldest = oldest_day(row, self._clock())  # older ones answer nothing, and go within the hour
+        days = sorted(day for day in {*self._wanted(row), *held} if day >= oldest)
         return [views.day(day, held.get(day), recorded.get(day)) for day in days if window.holds(day)]
 
     def put_recorded(self, link_id: str, customer_id: str, day: date, count: int) -> None:

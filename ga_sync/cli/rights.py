@@ -27,8 +27,8 @@ def forget(
         show(service.forgetting.forget(link_id, customer_id, recording_ids, OPERATOR), as_json=as_json)
 
 
-def export(customer: str) -> None:
-    """Everything held about a customer, as one JSON document on stdout; no tokens."""
+def export(customer: str, _as_json: AsJson = False) -> None:
+    """Everything held about a customer, as one JSON document on stdout (with --json too); no tokens."""
     check_customer(customer)
     with bootstrap.Service(settings.load(), google=False) as service:
         with service.stores.data.transaction() as session:

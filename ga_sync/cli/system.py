@@ -26,14 +26,17 @@ def _db() -> None:
 
 
 @db.command("upgrade")
-def db_upgrade() -> None:
+def db_upgrade(as_json: AsJson = False) -> None:
     """Bring both stores, data and keyring, to this version's schema."""
     stores = bootstrap.open_stores(settings.load())
     try:
         stores.upgrade()
     finally:
         stores.close()
-    err.print("both stores are at this version's schema")
+    if as_json:
+        show({"upgraded": ["data", "keyring"]}, as_json=True)
+    else:
+        err.print("both stores are at this version's schema")
 
 
 @keyring.command("init")
@@ -79,11 +82,16 @@ def key_create(
     days: Annotated[
         int | None, typer.Option(min=1, help="It ends by itself after so many; never without it.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make an API key and print it, once, alone on stdout. A customer may have any number: rotate without a gap."""
     lives = timedelta(days=days) if days else None
     with bootstrap.Service(settings.load(), google=False) as service:
-        plain(service.keys.create(role, customer, OPERATOR, lives))
+        made = service.keys.create(role, customer, OPERATOR, lives)
+    if as_json:
+        show({"key": made, "role": role, "customer_id": customer}, as_json=True)
+    else:
+        plain(made)
 
 
 @key.command("list")

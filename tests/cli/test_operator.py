@@ -53,6 +53,7 @@ def test_the_keyring_is_made_once_and_never_overwritten(cli: Cli, tmp_path: Path
 def test_upgrading_twice_is_harmless(installed: Cli) -> None:
     done = installed("db", "upgrade")
     assert (done.code, done.out) == (0, "")
+    assert installed.value("db", "upgrade") == {"upgraded": ["data", "keyring"]}
 
 
 def test_a_key_is_shown_once_alone(installed: Cli) -> None:
@@ -67,6 +68,13 @@ def test_a_key_is_shown_once_alone(installed: Cli) -> None:
     shown = installed("key", "list").out
     assert key_id in shown
     assert secret not in shown
+
+
+def test_a_key_is_shown_to_programs(installed: Cli) -> None:
+    made = installed.value("key", "create", "--role", "store", "--customer", "acme")
+    assert (made["role"], made["customer_id"]) == ("store", "acme")
+    (listed,) = installed.value("key", "list")
+    assert listed["key_id"] in made["key"]
 
 
 @pytest.mark.parametrize(

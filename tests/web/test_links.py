@@ -235,9 +235,14 @@ def test_retention_can_be_shortened_per_link(fresh: House) -> None:
     assert kept["count"] < segment["recordings"]
     gone = fresh.call("POST", f"{at}/recordings/count", {**count, "to": "2026-11-22"})
     assert gone["count"] == 0
+    assert len(fresh.call("GET", f"{at}/days")["days"]) == 1
+    fresh.call("PATCH", at, {"retention_days": 90})
+    assert len(fresh.call("GET", f"{at}/days")["days"]) == 3
+    again = fresh.call("POST", f"{at}/recordings/count", count)
+    assert again["count"] == kept["count"]
+    assert again["completeness"]["state"] == "missing"
     fresh.forward(hours=1)
     fresh.work()
-    assert len(fresh.call("GET", f"{at}/days")["days"]) == 1
     assert fresh.call("POST", f"{at}/recordings/count", count)["count"] >= 0
 
 
