@@ -90,7 +90,10 @@ class LocalKek:
     def _key(self, version: int) -> bytes:
         key = self._keys.get(version)
         if key is None:
-            raise KekUnusable(f"{self._where} does not hold version {version} of the key-encryption key")
+            raise KekUnusable(
+                f"{self._where} does not hold version {version} of the key-encryption key: set GA_SYNC_KEK to the key "
+                "that is in use, or restore it from its copy"
+            )
         return key
 
 

@@ -285,6 +285,14 @@ def test_every_end_of_a_run_is_explained() -> None:
     assert LINK_ACTIONS.keys() - {"quota_exhausted"} <= listed
 
 
+def test_every_promise_has_a_proof() -> None:
+    """That the tests which are named exist is tested above, of every page."""
+    promises = re.split(r"^\*\*(\d+)\. ", text("docs/privacy.md"), flags=re.MULTILINE)
+    assert promises[1::2] == [str(number) for number in range(1, 12)]
+    for number, promise in zip(promises[1::2], promises[2::2], strict=True):
+        assert re.search(r"^Proof: .*`tests/\w+", promise, re.MULTILINE), number
+
+
 def test_every_proof_in_the_table_of_threats_is_a_test() -> None:
     told = set(re.findall(r"`(test_\w+)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8")))
     there = {

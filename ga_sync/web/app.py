@@ -21,6 +21,7 @@ from ga_sync.web.auth import Door
 from ga_sync.web.errors import HANDLERS, AnyRequest
 from ga_sync.web.methods import Methods
 from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, Listing, seal, unseal
+from ga_sync.web.patience import BODY_SECONDS, Patient
 from ga_sync.web.reading import StrictRequest
 from ga_sync.web.refusals import on_no_such_address
 from ga_sync.web.services import Services
@@ -127,8 +128,8 @@ def _listings(services: Services) -> Callable[..., Listing]:
     return listing
 
 
-def create_app(services: Services) -> Litestar:
-    """The ASGI application over a wired service."""
+def create_app(services: Services, body_seconds: float = BODY_SECONDS) -> Litestar:
+    """The ASGI application over a wired service; a body has to arrive within so many seconds."""
     counted = PrometheusConfig(app_name="ga_sync", prefix="ga_sync", group_path=True)
     addresses: list[Any] = [*ADDRESSES, site_pages()]
     return Litestar(
@@ -141,7 +142,7 @@ def create_app(services: Services) -> Litestar:
         request_class=StrictRequest,
         exception_handlers={**HANDLERS, NotFoundException: on_no_such_address},
         request_max_body_size=MAX_BODY,
-        middleware=[Traced(services), counted.middleware],
+        middleware=[Traced(services), counted.middleware, Patient(body_seconds)],
         before_send=[_marked(services)],
         template_config=templates(),
         openapi_config=OpenAPIConfig(

@@ -26,6 +26,7 @@ STATUS = {
     "forbidden": 403,
     "not-found": 404,
     "method-not-allowed": 405,
+    "too-slow": 408,
     "conflict": 409,
     "cursor-expired": 410,
     "too-large": 413,
@@ -46,6 +47,7 @@ TITLES = {
     "forbidden": "This key may not do that",
     "not-found": "Not found",
     "method-not-allowed": "Method not allowed",
+    "too-slow": "The body took too long",
     "conflict": "Not in this state",
     "cursor-expired": "The cursor has expired",
     "too-large": "The body is too large",
@@ -74,6 +76,8 @@ def problem(slug: str, detail: str, headers: dict[str, str] | None = None) -> Pr
 def on_refusal(_request: AnyRequest, error: Refusal) -> Problem:
     """What a person or program asked for is refused."""
     headers = {"retry-after": str(error.retry_after)} if isinstance(error, Unavailable) else None
+    if error.slug == "too-slow":
+        headers = {"connection": "close"}  # what is left of the body is not waited for
     if error.slug == "unauthenticated":
         headers = {"www-authenticate": "Bearer"}
     return problem(error.slug, str(error), headers)

@@ -1,5 +1,6 @@
 """PostgreSQL itself keeps customers apart, below every query: forced, and closed where nobody said for whom."""
 
+import os
 from collections.abc import Iterator
 from contextvars import copy_context
 
@@ -7,11 +8,14 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import ProgrammingError
 
+from models.errors import DataKeyGone
 from models.grant import Grant
+from models.keyring import OUTBOX, SYSTEM, Keyring, Owner
 from models.session import EVERYBODY, Store, act_for
-from models.tables import DataBase
+from models.tables import DataBase, KeyringBase
 from tests.clock import NOON
 from tests.migrated import PostgresTemplates
+from tests.models.bench import Monotonic, kek
 
 
 @pytest.fixture
@@ -20,6 +24,14 @@ def store(postgres_templates: PostgresTemplates) -> Iterator[Store]:
         store = Store(urls.data)
         for customer in ("acme", "globex"):
             add(store, customer, customer)
+        yield store
+        store.close()
+
+
+@pytest.fixture
+def keys(postgres_templates: PostgresTemplates) -> Iterator[Store]:
+    with postgres_templates.pair() as urls:
+        store = Store(urls.keyring)
         yield store
         store.close()
 
@@ -42,16 +54,53 @@ def seen_by(store: Store, customer: str) -> list[str]:
     return copy_context().run(look)
 
 
-def test_every_table_with_a_customer_has_a_forced_policy(store: Store) -> None:
-    wanted = {table.name for table in DataBase.metadata.sorted_tables if "customer_id" in table.columns}
-    query = text(
-        "SELECT c.relname FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid "
-        "WHERE c.relrowsecurity AND c.relforcerowsecurity AND p.polcmd = '*' "
-        "AND pg_get_expr(p.polqual, p.polrelid) = pg_get_expr(p.polwithcheck, p.polrelid)"
-    )
-    with store.reading() as session:
-        assert set(session.scalars(query)) == wanted
-    assert len(wanted) > 12
+POLICIES = text(
+    "SELECT c.relname FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid "
+    "WHERE c.relrowsecurity AND c.relforcerowsecurity AND p.polcmd = '*' "
+    "AND pg_get_expr(p.polqual, p.polrelid) = pg_get_expr(p.polwithcheck, p.polrelid)"
+)
+
+
+def test_every_table_with_a_customer_has_a_forced_policy(store: Store, keys: Store) -> None:
+    for one, base, least in ((store, DataBase, 12), (keys, KeyringBase, 2)):
+        tables = base.metadata.sorted_tables
+        wanted = {table.name for table in tables if "customer_id" in table.columns}
+        with one.reading() as session:
+            assert set(session.scalars(POLICIES)) == wanted
+        assert len(wanted) > least
+
+
+def test_a_request_finds_the_keys_of_its_customer_and_the_systems_and_destroys_its_own_alone(
+    keys: Store,
+) -> None:
+    def keyring() -> Keyring:  # as a process that holds no key in memory yet
+        return Keyring(keys, kek(), os.urandom, Monotonic())
+
+    keyring().initialise(NOON)
+    owners = {customer: Owner("link", f"link of {customer}") for customer in ("acme", "globex")}
+    for customer, owner in owners.items():
+        keyring().create(owner, customer, NOON)
+    keyring().create(Owner("grant", "dead"), "globex", NOON)
+    keyring().destroy([Owner("grant", "dead")], "globex", NOON)
+
+    def intrude() -> None:
+        act_for("acme")
+        mine = keyring()
+        for owner in (owners["acme"], SYSTEM, OUTBOX):
+            mine.sealer(owner)
+        with pytest.raises(DataKeyGone):
+            mine.sealer(owners["globex"])
+        assert mine.buried() == set()
+        with pytest.raises(ProgrammingError, match="row-level security"):
+            mine.create(Owner("link", "another"), "globex", NOON)
+        mine.destroy([SYSTEM, owners["globex"]], "acme", NOON)  # its own tombstones, and nothing of others
+        mine.destroy([owners["acme"]], "acme", NOON)
+
+    copy_context().run(intrude)
+    for owner in (owners["globex"], SYSTEM, OUTBOX):
+        keyring().sealer(owner)
+    with pytest.raises(DataKeyGone):
+        keyring().sealer(owners["acme"])
 
 
 def test_a_transaction_sees_the_customer_it_acts_for(store: Store) -> None:

@@ -1,10 +1,16 @@
 """Bodies that are not JSON, not of the documented shape, too large or hostile: refused, with nothing lost."""
 
 import json
+from collections.abc import AsyncIterator
+from typing import Any, cast
 
+import anyio
+import httpx
 import pytest
 
-from tests.web.bench import ACME, Json, Shared
+from ga_sync.web.app import create_app
+from ga_sync.web.patience import Patient
+from tests.web.bench import ACME, PUBLIC, Json, Shared
 
 DEEP = 200_000
 LEAF = {"segment": "1"}
@@ -250,3 +256,42 @@ def test_no_detail_repeats_a_secret_or_an_id(shared: Shared) -> None:
     assert answer.status_code == 422
     assert "canary" not in answer.text
     assert key.removeprefix("Bearer ") not in answer.text
+
+
+async def _trickle() -> AsyncIterator[bytes]:
+    yield b'{"filter": '
+    await anyio.sleep_forever()
+
+
+def test_a_body_that_trickles_is_not_waited_for(shared: Shared) -> None:
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(cast("Any", create_app(shared.house.service, body_seconds=0.05)))
+        async with httpx.AsyncClient(transport=transport, base_url=PUBLIC) as client:
+            headers = shared.house.headers("store")
+            with anyio.fail_after(30):
+                return await client.post(f"{shared.at}/recordings/query", content=_trickle(), headers=headers)
+
+    answer = anyio.run(ask)
+    assert (answer.status_code, answer.json()["type"]) == (408, "/problems/too-slow")
+    assert answer.headers["connection"] == "close"
+
+
+def test_a_caller_that_has_sent_its_body_may_wait_as_long_as_it_likes() -> None:
+    """After the body there is nothing to be impatient about."""
+    said: list[str] = []
+
+    async def listen() -> None:
+        messages = [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
+
+        async def receive() -> Any:  # noqa: ANN401 -- a message
+            if len(messages) == 1:
+                await anyio.sleep(0.1)
+            return messages.pop(0)
+
+        async def app(_scope: Any, receive: Any, _send: Any) -> None:  # noqa: ANN401 -- an application
+            said.extend([(await receive())["type"], (await receive())["type"]])
+
+        await Patient(0.02)(cast("Any", app))(cast("Any", {"type": "http"}), receive, cast("Any", None))
+
+    anyio.run(listen)
+    assert said == ["http.request", "http.disconnect"]
