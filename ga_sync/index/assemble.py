@@ -110,6 +110,11 @@ class Layout:
 
     def runs(self, ordinals: Positions) -> list[tuple[int, Positions]]:
         """Split ascending or descending ordinals into (number of the day, positions in it)."""
+        if not len(ordinals):
+            return []
+        only = self.block_of(int(ordinals[0]))
+        if only == self.block_of(int(ordinals[-1])):  # as on most first pages
+            return [(only, ordinals - self.bounds[only])]
         blocks = self.bounds.searchsorted(ordinals, side="right") - 1
         cuts = [0, *(np.flatnonzero(blocks[1:] != blocks[:-1]) + 1).tolist(), len(ordinals)]
         return [

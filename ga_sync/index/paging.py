@@ -15,7 +15,7 @@ from pyroaring import BitMap
 
 from ga_sync.index.assemble import Ground
 from ga_sync.index.evaluate import evaluate
-from ga_sync.index.expression import Expression, segments_of
+from ga_sync.index.expression import Expression
 from ga_sync.index.ids import Numbers, Positions
 from ga_sync.index.recurring import Window
 from ga_sync.index.sets import numbers, set_of, span
@@ -90,7 +90,7 @@ def _descend(
 def _hits(ground: Ground, window: Window, expression: Expression, low: int, high: int) -> BitMap:
     """Give the answer between two ordinals: whoever occurs once by its occurrence, whoever recurs by its slot."""
     once = evaluate(expression, ground.leaf, span(low, high)) - ground.recurring.bitmap
-    few = window.few_between(low, high, segments_of(expression))
+    few = window.few_between(low, high, expression)
     if few is not None:
         if not len(few.canonical):
             return once

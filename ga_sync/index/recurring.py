@@ -5,13 +5,14 @@ days, at its newest occurrence in that window: its *slot*. Slots are numbered in
 that a range of ordinals holds a range of slots.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from ga_sync.index.expression import Expression, segments_of
 from ga_sync.index.ids import IdColumn, Numbers, Positions
 from ga_sync.index.sets import numbers, set_of, span
 
@@ -159,17 +160,17 @@ class Window:
         first, last = self.canonical.searchsorted(np.array([low, high], np.uint32))
         return int(first), int(last)
 
-    def few_between(self, low: int, high: int, segments: Collection[str]) -> "Few | None":
+    def few_between(self, low: int, high: int, expression: Expression) -> "Few | None":
         """Give the recurring recordings of a range of ordinals if they are few, else None: then take their slots.
 
-        None also where the slots of these segments are there already, or where the window has been asked so often that
-        they are worth working out.
+        None also where the slots of the expression's segments are there already, or where the window has been asked so
+        often that they are worth working out.
         """
-        if self._members.keys() >= set(segments):
+        self._asked += 1
+        if self._asked > OFTEN or self._members.keys() >= segments_of(expression):
             return None
         first, last = self._recurring.ordinals.searchsorted(np.array([low, high], np.uint32)).tolist()
-        self._asked += 1
-        if last - first > FEW or self._asked > OFTEN:
+        if last - first > FEW:
             return None
         return Few(self._recurring, slice(first, last), self.low, self.high, self._leaf)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.benchmarks.customer import Customer, customer, measure
 from tests.benchmarks.goals import goals
 from tests.benchmarks.measure import plain
-from tests.benchmarks.page import Report, write
+from tests.benchmarks.page import Report, machine, write
 from tests.benchmarks.shelf import server
 from tests.benchmarks.side import Line, compare
 from tests.benchmarks.side import markdown as lines_as_table
@@ -75,7 +75,7 @@ def _compared(one: Customer, *, http: bool) -> list[Line]:
 def main() -> None:
     """Run."""
     asked = _arguments()
-    report = Report(" ".join(["python -m tests.benchmarks", *sys.argv[1:]]))
+    report = Report(" ".join(["python -m tests.benchmarks", *sys.argv[1:]]), machine())
     if not sys.argv[1:]:
         report.command = "make bench"
     for size in asked.size:

@@ -1,5 +1,6 @@
 """The bench itself: small enough to run among the tests, so that it works on the day somebody wants its numbers."""
 
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from ga_sync.index.expression import All, Any_, Not, Segment, is_unbounded
 from tests.benchmarks.customer import customer
 from tests.benchmarks.goals import goals
 from tests.benchmarks.measure import Row, Timing, ms, row
-from tests.benchmarks.page import Report, write
-from tests.benchmarks.peers import Data, Roaring
+from tests.benchmarks.page import Report, machine, write
+from tests.benchmarks.peers import Data, Roaring, duckdb, redis
 from tests.benchmarks.questions import as_json, candidates, questions
 from tests.benchmarks.side import Line, Ours, gather
 from tests.benchmarks.world import PER_RECORDING, Shape, generate, rates
@@ -63,7 +64,7 @@ def test_what_was_missed_is_shown_as_missed_and_who_is_absent_is_skipped_with_a_
         Line("Redis", absent="redis-server is not installed"),
     ]
     rows = [row("a page", Timing(0.05, 0.9, 100), 0.1, 0.5), Row("bytes", "", "7 MB", None)]
-    report = Report("make bench", [0.1, 1.0], goals=goals(lines), peers=lines, peer_shape="Some.")
+    report = Report("make bench", machine(), [0.1, 1.0], goals=goals(lines), peers=lines, peer_shape="Some.")
     for size in report.sizes:
         report.shapes[size], report.rows[size], report.numbers[size] = "So many.", rows, {"ms": size}
     write(report, tmp_path, datetime(2026, 11, 23, tzinfo=UTC))
@@ -71,9 +72,18 @@ def test_what_was_missed_is_shown_as_missed_and_who_is_absent_is_skipped_with_a_
     assert "| a page | 0.1 ms median, 0.5 ms p99 | 0.05 ms median, 0.9 ms p99 | missed |" in text
     assert "| Redis | skipped: redis-server is not installed |" in text
     assert "| first page, against plain pyroaring | within 2 times | 10.0 times | missed |" in text
-    assert "2026-11-23" in text
+    assert "2026-11-23, " in text
+    assert " before." in text
     assert (tmp_path / "benchmarks.svg").read_text().startswith("<svg")
     assert (ms(1500), ms(150), ms(1.234)) == ("1.50 s", "150 ms", "1.23 ms")
+
+
+def test_peers_that_are_not_installed_are_skipped_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    nothing = Data([], {})
+    with redis(nothing) as one, duckdb(nothing) as other:
+        assert (one, other) == ("redis-server is not installed", "the package duckdb is not installed")
 
 
 def test_peers_hold_what_they_were_given() -> None:
