@@ -39,11 +39,11 @@ ifneq ($(SOUND),yes)
 .PHONY: $(VENV)/made
 endif
 
-.PHONY: help demo container test bench bench-sync chaos contract kill docs prove lint format types layers tests lock clean screenshots
+.PHONY: help demo container test bench bench-sync chaos contract kill docs prove lint format types layers tests lock bom scan clean screenshots
 
 help:
 	@sed -n 's/^#   //p' Makefile
-	@echo "make lint | format | types | layers | tests | lock | clean"
+	@echo "make lint | format | types | layers | tests | lock | bom | scan | clean"
 
 # --- the environment: a stamp file a step, so that a second call does nothing -----------------------------
 
@@ -162,6 +162,23 @@ $(UV)/made: $(VENV)/made
 lock: $(UV)/made
 	@$(COMPILE) $(UPGRADE) pyproject.toml --group build -o requirements.lock
 	@$(COMPILE) $(UPGRADE) -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+
+# --- what is inside, and what is known of it ---------------------------------------------------------------
+
+INSIDE = build/inside
+
+$(INSIDE)/made: $(VENV)/made
+	@$(BIN)/python -m venv --clear $(INSIDE)
+	@$(INSIDE)/bin/python -m pip --disable-pip-version-check -q install cyclonedx-bom pip-audit
+	@touch $@
+
+# The bill of materials (CycloneDX) of what is locked for running: every package with its version and hashes.
+bom: $(INSIDE)/made
+	@$(INSIDE)/bin/cyclonedx-py requirements --of JSON -o build/bom.json requirements.lock && echo "build/bom.json"
+
+# Asks PyPI for known weaknesses of exactly those versions; ends with 1 where there are any.
+scan: $(INSIDE)/made
+	@$(INSIDE)/bin/pip-audit --require-hashes --disable-pip --strict -r requirements.lock
 
 clean:
 	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -69,7 +69,7 @@ SETTINGS = {
         "serve", {"GA_SYNC_KEK": "env:MY_KEK", "MY_KEK": "not base64!"}, ("MY_KEK", "base64")
     ),
     "a wrong KEK": Refused(
-        "serve", {"GA_SYNC_KEK": "env:MY_KEK", "MY_KEK": KEY}, ("env:MY_KEK", "key-encryption key")
+        "serve", {"GA_SYNC_KEK": "env:MY_KEK", "MY_KEK": KEY}, ("env:MY_KEK", "set GA_SYNC_KEK")
     ),
     "plain http off this machine": Refused(
         "serve", {"GA_SYNC_PUBLIC_URL": "http://ga.example.com"}, ("GA_SYNC_PUBLIC_URL", "https")
