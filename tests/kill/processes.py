@@ -14,6 +14,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -128,11 +129,6 @@ class Spared:
         go()
 
 
-def strace() -> str | None:
-    """Where strace is, if this machine has it."""
-    return shutil.which("strace")
-
-
 class _Traced:
     def __init__(self, victim: int, command: list[str]) -> None:
         self._victim, self._command = victim, command
@@ -150,6 +146,26 @@ class _Traced:
 
     def __exit__(self, *_: object) -> None:
         self._tracer.communicate(timeout=PATIENCE)  # it ends with its victim
+
+
+@cache
+def strace() -> str | None:
+    """Where strace is, if this machine has it and lets it look at a process."""
+    program = shutil.which("strace")
+    if program is None:
+        return None
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    try:
+        with _Traced(child, [program, "-q", "-p", str(child), "-o", os.devnull]):
+            os.kill(child, signal.SIGKILL)
+    except RuntimeError:  # a container that forbids it
+        os.kill(child, signal.SIGKILL)
+        return None
+    finally:
+        os.waitpid(child, 0)
+    return program
 
 
 def _traced(victim: int, *what: str, output: Path = Path(os.devnull)) -> _Traced:
