@@ -235,6 +235,11 @@ class Purge:
         again = self.finish_grant(task.subject_id, task.customer_id)
         return Done() if again is None else Again(again)
 
+    def clean(self) -> bool:
+        """What was deleted meanwhile, by whomever, leaves every file of SQLite; False while a reader holds that up."""
+        keys = self._keyring.clean()
+        return self._data.checkpoint() and keys
+
     def _soon(self) -> datetime:
         return self._clock() + _RECOVERY
 

@@ -63,6 +63,7 @@ class Upkeep:
         self._outbox.find_dead(self._data)
         with self._data.transaction() as session:
             audit.trim(session, self._clock() - AUDIT_KEPT)
+        self._purge.clean()  # days that left retention, people, keys: a log of SQLite's still holds them
         return Again(self._clock() + EVERY)
 
     def _purge_overdue(self) -> None:

@@ -1,5 +1,6 @@
 """What happens once an hour: days leave retention, dead and idle grants are looked after, one by one."""
 
+import pytest
 from sqlalchemy import select, text
 
 from ga_sync.accounts.upkeep import UPKEEP
@@ -94,3 +95,20 @@ def test_the_audit_log_ends_after_400_days_and_is_whole_before_and_after(fresh: 
         with fresh.service.stores.data.reading() as session:
             verbs = list(session.scalars(select(AuditEvent.verb).where(AuditEvent.verb == "grant.begin")))
             assert (len(verbs), first_break(session)) == (left, None)
+
+
+def test_what_left_retention_leaves_every_file_within_the_hour(fresh: House) -> None:
+    fresh.linked()
+    service = fresh.service
+    if not service.stores.data.is_sqlite:
+        pytest.skip("PostgreSQL keeps deleted rows until it is vacuumed; they are sealed")
+    with service.stores.data.reading() as session:
+        canaries = [bytes(value)[40:72] for value in session.scalars(text("SELECT value FROM readings"))]
+    fresh.forward(days=100)
+    service.upkeep.job(TASK, Held())
+    files = {path.name: path.read_bytes() for path in fresh.folder.iterdir() if path.is_file()}
+    assert [name for name, raw in files.items() for canary in canaries if canary in raw] == []
+    assert {name: len(raw) for name, raw in files.items() if name.endswith("-wal")} == {
+        "data.db-wal": 0,
+        "keyring.db-wal": 0,
+    }
