@@ -126,7 +126,7 @@ def quota(row: Link, last_run: Run | None) -> View | None:
         "stopped_by": last_run.error if last_run and stopped else None,
         "goes_on_at": moment(last_run.retry_at) if last_run and stopped else None,
         "days_left": last_run.days_left if last_run else None,
-        "told_at": row.quota.get("at"),
+        "told_at": moment(datetime.fromisoformat(told) if (told := row.quota.get("at")) else None),
         "segments_checked_at": moment(row.segments_checked_at),
         "server_errors": len(row.quota.get("errors", ())),
         "thresholded_requests": len(row.quota.get("thresholded", ())),

@@ -31,7 +31,7 @@ def test_what_google_told_stands_beside_its_limit_and_our_plan() -> None:
             "stopped_by": "quota_tokens_per_hour",
             "goes_on_at": "2026-11-23T13:00:00Z",
             "days_left": 7,
-            "told_at": NOW.isoformat(),
+            "told_at": "2026-11-23T12:00:00Z",
             "segments_checked_at": "2026-11-23T12:00:00Z",
             "server_errors": 1,
             "thresholded_requests": 5,

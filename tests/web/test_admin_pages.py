@@ -108,6 +108,16 @@ def test_keys_are_shown_once_and_ended(admin: tuple[House, str, str]) -> None:
     assert "admin key" in refused.text
 
 
+def test_every_customer_is_never_meant_by_leaving_a_field_empty(admin: tuple[House, str, str]) -> None:
+    house, _, _ = admin
+    for address, fields in (("/admin/keys", {}), ("/admin/people", {"email": "all@acme.example"})):
+        page = house.client.get(address)
+        empty = send(house.client, page, address, role="console", customer_id=" ", **fields)
+        assert empty.status_code == 422
+        every = send(house.client, page, address, role="console", customer_id="*", **fields)
+        assert every.status_code == 201
+
+
 def test_people_are_invited_and_disabled(admin: tuple[House, str, str]) -> None:
     house, _, _ = admin
     page = house.client.get("/admin/people")
@@ -118,7 +128,9 @@ def test_people_are_invited_and_disabled(admin: tuple[House, str, str]) -> None:
     address = re.search(r"/console/setup/[0-9a-f]+", made.text)
     assert address is not None
     assert house.client.get(address[0]).status_code == 200
-    twice = send(house.client, page, "/admin/people", email="sam@acme.example", role="console")
+    twice = send(
+        house.client, page, "/admin/people", email="sam@acme.example", role="console", customer_id=ACME
+    )
     assert twice.status_code == 409
     again = send(house.client, page, "/admin/people", email="sam@acme.example", again="1")
     assert again.status_code == 201

@@ -44,14 +44,16 @@ def test_runs_as_charts_oldest_first_and_only_what_has_happened() -> None:
 
 def test_a_quota_without_numbers_is_not_drawn() -> None:
     told = {
-        "tokens_per_day": {"consumed": 10, "remaining": 90},
+        "tokens_per_day": {"consumed": 10, "remaining": 60, "limit": 100},
+        "tokens_per_hour": {"consumed": 0, "remaining": 0, "limit": 40},
         "new_kind": {"consumed": None, "remaining": 5},
         "unknown": {"remaining": None},
         "empty": {"consumed": 0, "remaining": 0},
         "odd": 3,
     }
     assert [(meter.name, meter.remaining, meter.total) for meter in meters(told)] == [
-        ("Tokens a day", 90, 100),
+        ("Tokens a day", 60, 100),
+        ("Tokens an hour", 0, 40),
         ("new kind", 5, 5),
     ]
     assert meters(None) == []

@@ -11,7 +11,6 @@ from ga_sync.web.console.viewer import Asked, Viewer, viewer, viewer_of_form
 from ga_sync.web.forms import Sent
 from ga_sync.web.services import Services, Wired
 from ga_sync.web.threads import in_thread
-from models.api_key import ANY_CUSTOMER
 from models.audit import first_break
 
 EVENTS_SHOWN = 100
@@ -34,7 +33,7 @@ def _keys(who: Viewer, services: Services, made: str = "") -> Template:
 def make_key(request: Asked, services: Wired, form: Sent) -> Template:
     """A new key, shown in full for the only time. Raises Invalid."""
     who = viewer_of_form(request, services, form, admin=True)
-    customer_id = form.first("customer_id").strip() or ANY_CUSTOMER
+    customer_id = form.first("customer_id").strip()
     return _keys(who, services, services.keys.create(form.first("role"), customer_id, who.actor))
 
 
@@ -74,7 +73,7 @@ def invite(request: Asked, services: Wired, form: Sent) -> Template:
     if form.first("again"):
         made = services.users.invite_again(email, who.actor)
     else:
-        customer_id = form.first("customer_id").strip() or ANY_CUSTOMER
+        customer_id = form.first("customer_id").strip()
         made = services.users.add(email, form.first("role"), customer_id, who.actor)
     return _people(who, services, made.address(services.settings.public_url), email)
 

@@ -56,7 +56,7 @@ def tokens_chart(runs: Sequence[View]) -> list[Bar]:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """One quota: what is left of what there is in its window."""
+    """One quota: what is left of what a property has in its window."""
 
     name: str
     remaining: int
@@ -64,10 +64,13 @@ class Meter:
 
 
 def meters(quota: Mapping[str, Any] | None) -> list[Meter]:
-    """Every quota that Google has told of; those that say nothing about what is left are left out."""
+    """Every quota that Google has told of; those that say nothing about what is left are left out.
+
+    ``consumed`` is what one request took, so the whole is the limit.
+    """
     found = []
     for kind, told in (quota or {}).items():
         known = isinstance(told, Mapping) and told.get("remaining") is not None
-        if known and (total := int(told["remaining"]) + int(told.get("consumed") or 0)):
+        if known and (total := max(int(told["remaining"]), int(told.get("limit") or 0))):
             found.append(Meter(QUOTA_WORDS.get(kind, kind.replace("_", " ")), int(told["remaining"]), total))
     return found
