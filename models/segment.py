@@ -26,6 +26,7 @@ class Segment(DataBase):
     label_generation: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     listed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    found_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     misses: Mapped[int] = mapped_column(Integer, default=0)
 
     def place(self, column: str, generation: int = 0) -> Place:

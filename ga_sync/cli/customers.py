@@ -143,9 +143,11 @@ def link_remove(link_id: str, yes: Yes = False, as_json: AsJson = False) -> None
 def segments(link_id: str, as_json: AsJson = False) -> None:
     """The segments of a link."""
     with bootstrap.Service(settings.load(), google=False) as service:
-        items, _ = service.recordings.segments(link_id, owner_of_link(service, link_id))
+        items, about = service.recordings.segments(link_id, owner_of_link(service, link_id))
     columns = ["segment_id", "name", "label", "recordings", "first_day", "last_day", "archived"]
     listing(items, columns, as_json=as_json)
+    if not as_json:
+        typer.echo(f"Listed by Google at {about['segments_checked_at'] or '- (not yet)'}", err=True)
 
 
 def filter_(

@@ -13,11 +13,12 @@ from ga_sync.index.errors import DamagedDay
 from ga_sync.index.store import mark_damaged
 from ga_sync.sync import segments, stage, store
 from ga_sync.sync.calls import Calls
+from ga_sync.sync.errors import Parked
 from ga_sync.sync.fetch import DayFetcher, Fetched
 from ga_sync.sync.forgets import cleaned
 from ga_sync.sync.listing import moved
 from ga_sync.sync.window import heals, local_day, same_days, seals_at, to_read, wanted
-from ga_sync.sync.work import Work
+from ga_sync.sync.work import Listing, Work
 from jobs import store as jobs_store
 from models.day import Reading
 from models.errors import SealBroken
@@ -30,20 +31,30 @@ class DayReader:
     """Plans, reads and stages days."""
 
     def __init__(
-        self, data: Store, backfill_days: int, clock: Callable[[], datetime], new_id: Callable[[], str]
+        self,
+        data: Store,
+        backfill_days: int,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        list_again: Callable[[Work, Calls], Listing],
     ) -> None:
         self._data, self._backfill_days = data, backfill_days
-        self._clock, self._new_id = clock, new_id
+        self._clock, self._new_id, self._list_again = clock, new_id, list_again
 
     def plan(self, session: Session, work: Work, time_zone: str) -> None:
         """What is left to read, by the days of this zone; a day staged in another one is read anew."""
         now = self._clock()
         days = wanted(local_day(now, time_zone), work.link.first_day, work.link.retention_days)
         states = {day: held.state if held.readable else "missing" for day, held in work.days.items()}
+        known = (work.listing.segments if work.listing else work.known).values()
         healing = {
             day
             for day, held in work.days.items()
-            if held.began_at is not None and heals(day, held.began_at, now, time_zone)
+            if held.began_at is not None
+            and (
+                heals(day, held.began_at, now, time_zone)
+                or segments.unasked(known, day, held.began_at, time_zone)
+            )
         }
         work.done = {day: zone for day, zone in work.done.items() if zone == time_zone}
         reads = to_read(days, states, self._backfill_days, healing)
@@ -89,8 +100,10 @@ class DayReader:
         """Build, judge and stage one day; whether it takes the held one's place is decided at the end of the run."""
         assert work.listing is not None
         held = work.days.get(fetched.day)
+        vanished = self._vanished(work, fetched, calls)
         data = cleaned(stage.build(fetched, work.sealer), work.forgotten(), work.sealer)
         absent = [known.segment_id for known in work.listing.segments.values() if known.misses]
+        absent += vanished if work.unsure else []
         sealed = held is not None and held.state == "complete"
         differs = None
         if held is not None and (absent or sealed):
@@ -102,6 +115,25 @@ class DayReader:
             say = log.warning if came or went else log.debug
             day = fetched.day.isoformat()
             say("sealed_day_read_again", link_id=work.link.link_id, day=day, came=came, went=went)
+
+    def _vanished(self, work: Work, fetched: Fetched, calls: Calls) -> list[str]:
+        """The segments of which the held reading has recordings and this one none, perhaps archived since the listing.
+
+        The first time a run meets one it lists the audiences once more, so that no archived one passes for empty.
+        """
+        if fetched.reading is None or (work.listed_again and not work.unsure):
+            return []
+        empty = {name.rpartition("/")[2] for name, part in fetched.reading.members.items() if not len(part)}
+        before = self._held(work, fetched.day)[1] if empty and fetched.day in work.days else None
+        vanished = sorted(empty & before.segments.keys()) if before else []
+        if vanished and not work.listed_again:
+            work.listed_again = True
+            try:
+                work.listing = self._list_again(work, calls)
+            except Parked as parked:
+                log.warning("listing_put_off", link_id=work.link.link_id, quota=parked.kind.value)
+                work.unsure = True
+        return vanished
 
     def _compared(
         self, work: Work, day: date, data: DayData, absent: list[str], *, sealed: bool

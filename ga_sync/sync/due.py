@@ -1,4 +1,4 @@
-"""When a link's audiences and its property's facts are read (pure).
+"""When a link's turn comes, and when its audiences and its property's facts are read (pure).
 
 All Admin API calls of the Cloud project share one quota a Pacific day, the scarcest thing there is
 (https://developers.google.com/analytics/devguides/config/admin/v1/quotas): so they are made when due, hourly while
@@ -6,17 +6,35 @@ the day's budget carries that for every link, else spread evenly over the links.
 """
 
 from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from ga_sync.analytics.quota import QUOTA_ZONE
-from jobs.schedule import spread
+from jobs.schedule import next_due, spread
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+REFRESHED = timedelta(hours=5)
+"""By then of a property's day Google has gone through the day before."""
 RESERVE = 10
 """One call in so many of the budget is kept for people: linking, and their own "sync now"."""
 BURST = 5
 """So many calls may come at once, whatever the hour."""
 _SLACK = 10
 _ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def next_turn(now: datetime, link_id: str, interval: timedelta, time_zone: str) -> datetime:
+    """When the link's turn comes again, its last one having begun at ``now``.
+
+    Turns that are a day or more apart lie behind Google's nightly refresh: between 05:00 and midnight in the property's
+    zone, each link at its own moment.
+    """
+    if interval < DAY:
+        return next_due(now, link_id, interval)
+    zone, moment = ZoneInfo(time_zone), REFRESHED + spread(link_id, DAY - REFRESHED)
+    day = (now + interval).astimezone(zone).date()
+    midnights = [datetime.combine(day + DAY * later, time(), zone) for later in range(2)]
+    turns = [midnight.astimezone(UTC) + moment for midnight in midnights]
+    return turns[0] if turns[0] - now >= interval / 2 else turns[1]
 
 
 def for_turns(budget: int) -> int:
@@ -46,8 +64,8 @@ def listing_interval(links: int, budget: int) -> timedelta:
         budget: calls a day that their turns may spend.
     """
     share = budget / max(links, 1)
-    spread = DAY / (share - 1) if share >= 2 else DAY * 2 / max(share, 1e-9)  # noqa: PLR2004 -- the two calls
-    return max(HOUR, spread)
+    evenly = DAY / (share - 1) if share >= 2 else DAY * 2 / max(share, 1e-9)  # noqa: PLR2004 -- the two calls
+    return max(HOUR, evenly)
 
 
 def listing_due(checked_at: datetime | None, now: datetime, interval: timedelta) -> bool:

@@ -5,7 +5,7 @@ generation. A run that is killed goes on, under a new lease, with the days it ha
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event
 
@@ -21,7 +21,7 @@ from ga_sync.sync.breaker import Breaker
 from ga_sync.sync.budget import AdminBudget
 from ga_sync.sync.calls import Calls, Rim
 from ga_sync.sync.days import DayReader
-from ga_sync.sync.due import facts_due, listing_due
+from ga_sync.sync.due import facts_due, listing_due, next_turn
 from ga_sync.sync.errors import Busy, LinkGone, Parked
 from ga_sync.sync.governor import Governor
 from ga_sync.sync.listing import Lister, held_listing
@@ -92,7 +92,7 @@ class Pipeline:
         self._jitter, self._new_id, self._wait = jitter, new_id, wait
         announcer = announcer or Silence()
         self._lister = Lister()
-        self._days = DayReader(data, policy.backfill_days, clock, new_id)
+        self._days = DayReader(data, policy.backfill_days, clock, new_id, self._list_again)
         self._breaker = Breaker(data, clock, announcer)
         self._publisher = Publisher(data, clock, new_id, self._breaker, announcer)
 
@@ -175,7 +175,8 @@ class Pipeline:
 
     def _end(self, work: Work, calls: Calls, error: Exception | None) -> Outcome:
         link_id, now = work.link.link_id, self._clock()
-        outcome = settle(error, len(work.done), now, next_due(now, link_id, self._policy.interval))
+        regular = next_turn(now, link_id, self._policy.interval, work.link.time_zone)
+        outcome = settle(error, len(work.done), now, regular)
         self._publisher.publish(work, calls, outcome)
         if outcome.broken is not None:
             self._breaker.look(outcome.broken)
@@ -246,6 +247,12 @@ class Pipeline:
                 raise
             log.warning("listing_put_off", link_id=work.link.link_id, quota=parked.kind.value)
             return held_listing(work)
+
+    def _list_again(self, work: Work, calls: Calls) -> Listing:
+        """The audiences once more, in the midst of a run."""
+        assert work.listing is not None
+        listed = self._lister.list(work, calls, self._clock(), facts=False)
+        return replace(work.listing, at=listed.at, segments=listed.segments)
 
     def _is_due(self, work: Work, now: datetime) -> bool:
         if work.checked_at is None:

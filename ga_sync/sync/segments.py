@@ -1,7 +1,7 @@
 """Built-in or made by the customer, and what a listing changes (pure)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from ga_sync.analytics.client import Audience
@@ -13,7 +13,10 @@ ARCHIVED_AFTER = 2
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A segment we hold: its number, its name at Google, and how often it was absent since it was last listed."""
+    """A segment we hold: its number, its name at Google, and how often it was absent since it was last listed.
+
+    ``found_at`` is the listing that showed it first, which may be later than ``created_at``.
+    """
 
     segment_id: str
     name: str
@@ -21,6 +24,7 @@ class Known:
     listed_at: datetime
     misses: int = 0
     label: str | None = None
+    found_at: datetime | None = None
 
     @property
     def archived(self) -> bool:
@@ -52,10 +56,7 @@ def custom(audiences: Iterable[Audience], property_created: datetime | None) -> 
 
 def after_listing(known: Mapping[str, Known], listed: Sequence[Audience], at: datetime) -> dict[str, Known]:
     """Every segment as it stands after a successful listing begun at ``at``: renamed, new, missed once more, back."""
-    result = {
-        segment_id: Known(segment_id, held.name, held.created_at, held.listed_at, held.misses + 1, held.label)
-        for segment_id, held in known.items()
-    }
+    result = {segment_id: replace(held, misses=held.misses + 1) for segment_id, held in known.items()}
     for audience in listed:
         held = known.get(audience.audience_id)
         result[audience.audience_id] = Known(
@@ -65,8 +66,19 @@ def after_listing(known: Mapping[str, Known], listed: Sequence[Audience], at: da
             at,
             0,
             held.label if held else None,
+            held.found_at if held else at,
         )
     return result
+
+
+def unasked(segments: Iterable[Known], day: date, began_at: datetime, time_zone: str) -> bool:
+    """Whether a reading of ``day`` knew nothing of a segment that was there by then, for it was listed only later."""
+    return any(
+        segment.found_at is not None
+        and began_at < segment.found_at
+        and local_day(segment.created_at, time_zone) <= day
+        for segment in segments
+    )
 
 
 def without_clauses(known: Mapping[str, Known], listed: Iterable[Audience]) -> int:

@@ -111,6 +111,7 @@ def _known(sealer: Sealer, row: Segment) -> Known:
         listed_at=row.listed_at,
         misses=row.misses,
         label=label,
+        found_at=row.found_at,
     )
 
 
@@ -144,6 +145,7 @@ def _new_segment(sealer: Sealer, held: Link, known: Known, row_id: str) -> Segme
         customer_id=held.customer_id,
         name_generation=1,
         label_generation=0,
+        found_at=known.found_at,
     )
     row.segment_ref = sealer.blind("segment", known.segment_id)
     row.segment_id = sealer.seal(row.place("segment_id"), known.segment_id.encode())

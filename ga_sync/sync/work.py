@@ -55,6 +55,8 @@ class Work:
         left: the days that the run still has to read, in their order.
         fresh_since: days read since then are not read again, for this run goes on where others had to stop.
         turn_until: when the right to read the property ends unless it is renewed.
+        listed_again: the audiences were listed once more, for one of them had vanished from a report.
+        unsure: they could not be, so that what has vanished is kept.
     """
 
     task: Task
@@ -73,3 +75,5 @@ class Work:
     left: list[date] = field(default_factory=list)
     fresh_since: datetime | None = None
     turn_until: datetime | None = None
+    listed_again: bool = False
+    unsure: bool = False

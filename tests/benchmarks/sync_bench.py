@@ -1,7 +1,8 @@
 """`make bench-sync`: one large day read in three ways, against one Google on this machine; then a fleet's day.
 
-`python -m tests.benchmarks.sync_bench [ROWS [LINKS]]` writes docs/benchmarks-sync.md where all is measured in full;
-what was missed is shown as missed. Each way of reading has a process of its own, which ends before the next one begins.
+`python -m tests.benchmarks.sync_bench [ROWS [LINKS [HOURS]]]` writes docs/benchmarks-sync.md where all is measured
+in full; what was missed is shown as missed. Each way of reading has a process of its own, which ends before the next
+one begins.
 """
 
 import json
@@ -11,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -80,7 +81,8 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
     links = int(sys.argv[2]) if len(sys.argv) > 2 else Shape().links
-    text = page(measured(rows), *fleet(Shape(links=links)), datetime.now(UTC))
+    hours = timedelta(hours=float(sys.argv[3]) if len(sys.argv) > 3 else 24)
+    text = page(measured(rows), *fleet(Shape(links=links, lasts=hours)), datetime.now(UTC))
     sys.stdout.write(text)
     if len(sys.argv) == 1:
         PAGE.write_text(text, encoding="utf-8")

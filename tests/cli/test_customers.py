@@ -1,6 +1,7 @@
 """Commands about grants, links, segments and recordings."""
 
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -63,8 +64,10 @@ def test_grants_and_links_are_shown(linked: Linked) -> None:
 def test_segments_are_listed_for_people_with_nothing_that_moves_their_terminal(linked: Linked) -> None:
     segments = linked.cli.value("segments", linked.link_id)
     assert {one["segment_id"]: one["name"] for one in segments} == linked.truth.names
-    shown = linked.cli("segments", linked.link_id).out
+    ended = linked.cli("segments", linked.link_id)
+    shown = ended.out
     assert "Everybody but tablets" in shown
+    assert re.search(r"^Listed by Google at 20\d\d-\d\d-\d\dT[\d:.]+Z$", ended.err, re.MULTILINE)
     assert "\u0639" in shown  # Arabic letters are letters
     assert not set(shown) & {"\x1b", "\u202e", "\u200f"}
 

@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ga_sync.sync.due import DAY, HOUR, facts_due, for_turns, listing_due, listing_interval, paced
+from ga_sync.sync.due import DAY, HOUR, facts_due, for_turns, listing_due, listing_interval, next_turn, paced
+from jobs.schedule import next_due
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -60,3 +62,25 @@ def test_facts_are_due_first_and_then_once_a_day_at_the_link_s_own_time() -> Non
 )
 def test_turns_spend_their_part_as_the_pacific_day_passes(now: datetime, expected: int) -> None:
     assert paced(36_000, now) == expected
+
+
+@given(
+    st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 -- bounds are naive
+    st.uuids().map(str),
+    st.sampled_from([DAY, DAY * 1.5, DAY * 3]),
+    st.sampled_from(["Pacific/Auckland", "Europe/Berlin", "America/Los_Angeles"]),
+)
+def test_turns_a_day_apart_lie_behind_google_s_nightly_refresh(
+    now: datetime, link_id: str, interval: timedelta, zone: str
+) -> None:
+    turn = next_turn(now, link_id, interval, zone)
+    local = turn.astimezone(ZoneInfo(zone))
+    assert local.hour >= 4  # five, but for the night in which clocks change
+    assert interval / 2 <= turn - now <= interval + DAY
+
+
+def test_turns_of_every_day_come_a_day_apart_and_frequent_ones_by_their_own_grid() -> None:
+    turns = [next_turn(NOW, "link", DAY, "Europe/Berlin")]
+    turns += [next_turn(turns[0], "link", DAY, "Europe/Berlin")]
+    assert turns[1] - turns[0] == DAY
+    assert next_turn(NOW, "link", HOUR, "Europe/Berlin") == next_due(NOW, "link", HOUR)

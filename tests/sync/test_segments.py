@@ -54,7 +54,7 @@ def known(number: str = "7", name: str = "Buyers", misses: int = 0, listed: date
 
 def test_a_new_audience_becomes_a_segment_without_a_label() -> None:
     assert after_listing({}, [audience("7", "Buyers")], NOW) == {
-        "7": Known("7", "Buyers", MADE, NOW, 0, None)
+        "7": Known("7", "Buyers", MADE, NOW, 0, None, NOW)
     }
 
 
