@@ -128,16 +128,22 @@ class IndexCache:
             try:
                 yield glance
             finally:
+                if glance is not None:
+                    glance.close()
                 self._begin(session.get_bind(), link.link_id, link.customer_id)
         finally:
             self._glancing.release()
 
     def _begin(self, bind: Engine | Connection, link_id: str, customer_id: str) -> None:
         with self._lock:
-            if self._closing or link_id in self._warming or link_id in self._held:
-                return
-            self._warming.add(link_id)
-        self._start(lambda: self._warm(bind, link_id, customer_id))
+            known = link_id in self._held
+            begins = not (known or self._closing or link_id in self._warming)
+            if begins:
+                self._warming.add(link_id)
+        if known:  # it came while the glance was under way, and gave back memory before the glance could
+            give_back()
+        if begins:
+            self._start(lambda: self._warm(bind, link_id, customer_id))
 
     def _warm(self, bind: Engine | Connection, link_id: str, customer_id: str) -> None:
         """Assemble a link that somebody has begun to ask about. What fails here fails again, and aloud, when asked."""

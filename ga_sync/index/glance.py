@@ -59,7 +59,7 @@ class Glance:
     as_of: datetime | None
     days: dict[date, HeldDay]
     segments: dict[str, datetime]
-    shelf: tuple[StoredDay, ...]
+    shelf: list[StoredDay]
 
     def page(
         self, expression: Expression, frm: date | None, to: date | None, limit: int
@@ -78,6 +78,10 @@ class Glance:
             log.warning("glance_failed", error=type(error).__name__)
             return None
 
+    def close(self) -> None:
+        """Let go of every day: each hash of the link is here."""
+        self.shelf.clear()
+
 
 def take(session: Session, link: Link, sealer: Sealer) -> Glance | None:
     """Look at the link's generation; None where one is published just now, or a day does not open."""
@@ -95,9 +99,7 @@ def take(session: Session, link: Link, sealer: Sealer) -> Glance | None:
     return Glance(known.number, known.as_of, held, births, shelf)
 
 
-def _shelf(
-    session: Session, customer_id: str, sealer: Sealer, held: dict[date, HeldDay]
-) -> tuple[StoredDay, ...]:
+def _shelf(session: Session, customer_id: str, sealer: Sealer, held: dict[date, HeldDay]) -> list[StoredDay]:
     ids = [one.reading_id for one in held.values()]
     found: list[StoredDay] = []
     for prefix in store.prefixes(session, ids, customer_id, _sealed_prefix):
@@ -105,7 +107,7 @@ def _shelf(
         plain = sealer.open_prefix(reading.place(), Sealed(prefix.bytes), prefix.whole)
         load = _loader(session, customer_id, sealer, reading.reading_id)
         found.append(StoredDay(reading.day, decode_hashes(plain), load))
-    return tuple(sorted(found, key=lambda day: day.day))
+    return sorted(found, key=lambda day: day.day)
 
 
 def _sealed_prefix(recordings: int) -> int:

@@ -175,6 +175,17 @@ def test_glances_come_one_at_a_time(shelf: Shelf) -> None:
             assert again is not None
 
 
+def test_a_glance_lets_go_of_its_days_also_where_the_index_came_meanwhile(shelf: Shelf) -> None:
+    shelf.publish({day(0): {"1": {"a"}}})
+    begun: list[object] = []
+    cache = IndexCache(shelf.keyring, ROOM, start=begun.append)
+    with shelf.data.reading() as session, glance(shelf, cache, session) as found:
+        assert found is not None
+        assert len(found.shelf) == 1
+        shelf.serve(cache)
+    assert (found.shelf, begun) == ([], [])
+
+
 def test_what_fails_in_the_background_is_told_and_may_be_begun_again(shelf: Shelf) -> None:
     shelf.publish({day(0): {"1": {"a"}}})
     begun: list[partial[None]] = []
