@@ -8,6 +8,7 @@
 #   make docs                           the documents as a site, in build/docs/site
 #   make contract EXAMPLES=100          every address as its document says, and otherwise, as each role
 #   make container                      the Dockerfile's steps in a clean folder, and the service that comes out of them
+#   make first-minute                   a clone, its environment and the whole story, in at most 90 s with a warm package cache
 #   make prove                          the index and its changes through thousands of lives, against a naive model
 #
 # PYTHON=… chooses the interpreter, VENV=… the folder of the environment, TESTS=… the tests to run.
@@ -39,7 +40,7 @@ ifneq ($(SOUND),yes)
 .PHONY: $(VENV)/made
 endif
 
-.PHONY: help demo container test bench bench-sync chaos contract kill docs prove lint format types layers tests lock bom scan clean screenshots
+.PHONY: help first-minute demo container test bench bench-sync chaos contract kill docs prove lint format types layers tests lock bom scan clean screenshots
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -68,7 +69,7 @@ endif
 
 $(VENV)/installed-runtime: requirements.lock pyproject.toml $(VENV)/made
 	@echo "Installing what ga-sync needs, each file checked against its hash (a minute or two, once)"
-	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-compile --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
@@ -133,6 +134,12 @@ docs: $(VENV)/installed-dev
 # What `docker build` would do, without Docker, and whether it serves, is healthy, and stops.
 container: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.containers.steps build/container
+
+# What somebody new waits for; the story ends after its first filters.
+first-minute:
+	@rm -rf build/first-minute; began=$$(date +%s); \
+	git clone -q . build/first-minute && $(MAKE) -C build/first-minute VENV=.venv demo ARGS="--auto --exit" 2>/dev/null && \
+	took=$$(($$(date +%s) - began)) && echo "from the clone to the end of the story: $$took s, at most 90" && test $$took -le 90
 
 lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && echo "style: nothing to say"

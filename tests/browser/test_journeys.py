@@ -12,6 +12,7 @@ from ga_sync.demo.stage import USER, Stage
 from tests.browser.test_every_page import AXE, MAX_BYTES, MAX_MILLISECONDS
 from tests.browser.tour import AGENCY, Tour
 
+DIMENSIONS = ("sessioncam_id", "page_group")
 HOSTILE = "\"><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">\u202e"
 
 
@@ -174,6 +175,101 @@ def test_every_refusal_of_google_ends_in_a_page_that_says_what_to_do(browser: Br
                 stage.control.delete("/moods").raise_for_status()
             assert tour.page.inner_text("h1") == title
             assert action in tour.page.inner_text("main")
+
+
+def _ordered(stage: Stage, tour: Tour, link_id: str, *moods: dict[str, object]) -> None:
+    """Put Google into moods, run once, and let it be calm again."""
+    try:
+        for mood in moods:
+            stage.control.post("/moods", json=mood).raise_for_status()
+        run_id = tour.call("POST", f"/v1/links/{link_id}/sync")["run_id"]
+        deadline = time.monotonic() + 60
+        while tour.call("GET", f"/v1/links/{link_id}/runs/{run_id}")["status"] in {"queued", "running"}:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        stage.control.delete("/moods").raise_for_status()
+
+
+PROPERTY = "properties/300001001"
+SCOPE_INSUFFICIENT = "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
+FAILURES: dict[str, list[dict[str, object]]] = {
+    "Google Analytics does not answer": [{"kind": "call_error", "code": "UNAVAILABLE"}],
+    "we must act": [{"kind": "service_disabled"}],
+    "Give them the Viewer role": [{"kind": "permission_removed"}],
+    "no longer knows the custom dimension": [
+        {"kind": "dimension_archived", "parameter_name": "sessioncam_id"}
+    ],
+    "tick its box": [{"kind": "call_error", "code": "PERMISSION_DENIED", "reason": SCOPE_INSUFFICIENT}],
+    "no such property any more": [{"kind": "call_error", "code": "NOT_FOUND"}],
+    "You are done": [],  # whatever was, a run that goes well heals it
+    "We go on when it refills": [  # the last one: it lasts for an hour
+        {"kind": "quota_remaining", "property": PROPERTY, "remaining": {"tokens_per_hour": 0}}
+    ],
+}
+
+
+@pytest.mark.timeout(180)
+def test_every_failure_of_a_sync_is_told_with_what_to_do(browser: Browser, stage: Stage) -> None:
+    """What Google refuses once a property is linked: on the customer's page, without a word for programmers."""
+    with visit(browser, stage) as tour:
+        link_id = _linked(tour, "failing-shop")
+        grant_id = tour.call("GET", f"/v1/links/{link_id}")["grant_id"]
+        for told, moods in FAILURES.items():
+            _ordered(stage, tour, link_id, *moods)
+            words = tour.go(f"/connect/{grant_id}/progress").inner_text("main")
+            assert told in words, (told, words)
+            assert ("You are done" in words) is (not moods), told
+            assert "_" not in words, told
+
+
+def test_a_permission_that_google_ended_is_told_with_why_and_what_to_do(
+    browser: Browser, stage: Stage
+) -> None:
+    with visit(browser, stage) as tour:
+        link_id = _linked(tour, "ended-shop")
+        refused = {"kind": "token_error", "error": "invalid_grant", "method": "Refresh"}
+        _ordered(stage, tour, link_id, {"kind": "access_token_rejected"}, refused)
+        grant_id = tour.call("GET", f"/v1/links/{link_id}")["grant_id"]
+        words = tour.go(f"/connect/{grant_id}/progress").inner_text("main")
+        assert "Google ended the permission" in words
+        assert "This property has stopped." in words
+        assert "You are done" not in words
+
+
+def test_a_property_that_google_refuses_is_not_linked(browser: Browser, stage: Stage) -> None:
+    with visit(browser, stage) as tour:
+        begun = tour.begin("refused-property")
+        tour.consent(begun)
+        tour.go(f"/connect/{begun['grant_id']}").check("input[name=property]")
+        tour.page.click("text=Continue")
+        stage.control.post("/moods", json={"kind": "permission_removed"}).raise_for_status()
+        try:
+            tour.page.click("button:has-text('Link')")
+            words = tour.page.inner_text("main")
+        finally:
+            stage.control.delete("/moods").raise_for_status()
+        assert "Viewer role" in words
+        assert tour.call("GET", "/v1/links?customer_id=refused-property")["links"] == []
+
+
+def test_a_property_without_the_dimension_gets_the_steps_to_register_it(
+    browser: Browser, stage: Stage
+) -> None:
+    with visit(browser, stage) as tour:
+        begun = tour.begin("no-dimension")
+        tour.consent(begun)
+        moods = [{"kind": "dimension_archived", "parameter_name": name} for name in DIMENSIONS]
+        try:
+            for mood in moods:
+                stage.control.post("/moods", json=mood).raise_for_status()
+            tour.go(f"/connect/{begun['grant_id']}").check("input[name=property]")
+            tour.page.click("text=Continue")
+            words = tour.page.inner_text("main")
+        finally:
+            stage.control.delete("/moods").raise_for_status()
+        assert "gtag(" in words
+        assert "Custom definitions" in words
 
 
 @pytest.mark.timeout(120)

@@ -42,6 +42,7 @@ def _arriving(services: Services, link_id: str, customer_id: str) -> View:
     wanted = (run["days_read"] + run["days_left"]) if run else 0
     return {
         **link,
+        "told": None if link["action"] or not run else _told(run["error"] or ""),
         "under_way": bool(run and run["status"] in UNDER_WAY),
         "done": run["days_read"] if run else 0,
         "wanted": wanted or len(days),
@@ -50,6 +51,11 @@ def _arriving(services: Services, link_id: str, customer_id: str) -> View:
         "more": max(0, len(segments) - _SEGMENTS_SHOWN),
         "as_of": about["as_of"],
     }
+
+
+def _told(error: str) -> str | None:
+    """What held a run up, for people; None where there is nothing to say."""
+    return views.LINK_ACTIONS.get("quota_exhausted" if error.startswith("quota_") else error)
 
 
 def _grant(services: Services, guest: Guest) -> View:
