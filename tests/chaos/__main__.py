@@ -14,7 +14,7 @@ import structlog
 from tests.chaos.faults import LEAST, MOST
 from tests.chaos.walk import COST, IN_TIME, RUNS, Findings, walk
 
-SHOPS, ROUNDS, WALKS = 5, 12, 4
+SHOPS, ROUNDS, WALKS = 5, 12, 8
 
 
 def both(seed: int, shops: int, rounds: int) -> tuple[Findings, Findings]:
