@@ -1,4 +1,4 @@
-"""What every test may ask for: databases of both kinds and a clock that it sets."""
+"""What every test may ask for: databases of both kinds, a clock that it sets, a browser."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import structlog
+from playwright.sync_api import Browser
 
+from tests.chromium import CHROMIUM, chromium
 from tests.clock import SettableClock
 from tests.migrated import PostgresTemplates, SqliteTemplates
 from tests.postgres import DatabaseUrls, fresh_pair, running_server, why_unavailable
@@ -76,3 +78,12 @@ def logging_as_it_was() -> Iterator[None]:
 def clock() -> SettableClock:
     """A clock that stands still until the test moves it."""
     return SettableClock()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, one for the whole run of this process: Playwright allows no second one beside it."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no {CHROMIUM}: install Debian's package chromium to run the browser tests")
+    with chromium() as found:
+        yield found

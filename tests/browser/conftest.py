@@ -1,22 +1,11 @@
-"""A stage and a browser, each once; where there is no Chromium the tests here are skipped, and say so."""
+"""A stage for each test, and what looks for barriers."""
 
 from collections.abc import Iterator
 from importlib.resources import files
 
 import pytest
-from playwright.sync_api import Browser
 
 from ga_sync.demo.stage import Stage
-from tests.browser.tour import CHROMIUM, chromium
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}: install Debian's package chromium to run the browser tests")
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

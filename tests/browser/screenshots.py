@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from ga_sync.demo.stage import Stage
-from tests.browser.tour import Tour, chromium, every_stop
+from tests.browser.tour import Tour, every_stop
+from tests.chromium import chromium
 
 SIZES = {"desk": (1200, 800), "phone": (390, 800)}
 

@@ -228,7 +228,7 @@ def test_a_permission_that_google_ended_is_told_with_why_and_what_to_do(
 ) -> None:
     with visit(browser, stage) as tour:
         link_id = _linked(tour, "ended-shop")
-        refused = {"kind": "token_error", "error": "invalid_grant", "method": "Refresh"}
+        refused: dict[str, object] = {"kind": "token_error", "error": "invalid_grant", "method": "Refresh"}
         _ordered(stage, tour, link_id, {"kind": "access_token_rejected"}, refused)
         grant_id = tour.call("GET", f"/v1/links/{link_id}")["grant_id"]
         words = tour.go(f"/connect/{grant_id}/progress").inner_text("main")
