@@ -52,6 +52,7 @@ from models.meta import KEYRING_ID, DataFact
 from models.rotation import Rotated, rotation_of
 from models.sealed import Place, Secret
 from models.session import Store
+from models.upsert import insert_into
 from oauth.consent import Consents
 from oauth.google import Google as OAuthGoogle
 from oauth.google import http_client
@@ -179,16 +180,15 @@ def same_keyring(settings: Settings, stores: Stores) -> None:
 
 
 def bind(data: Store, keyring_id: str) -> None:
-    """Let the data name its keyring, once.
+    """Let the data name its keyring, once; of processes that start together, all see what the first one wrote.
 
     Raises:
         KeyringMismatch: it names another one.
     """
     with data.transaction() as session:
-        fact = session.get(DataFact, KEYRING_ID)
-        if fact is None:
-            session.add(DataFact(name=KEYRING_ID, value=keyring_id))
-        elif fact.value != keyring_id:
+        fact = insert_into(session, DataFact).values(name=KEYRING_ID, value=keyring_id)
+        session.execute(fact.on_conflict_do_nothing())
+        if session.get_one(DataFact, KEYRING_ID).value != keyring_id:
             raise KeyringMismatch(
                 "the data belongs to another keyring: set GA_SYNC_KEYRING_URL to the one it was written with"
             )

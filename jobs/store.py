@@ -30,7 +30,6 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -38,6 +37,7 @@ from jobs.errors import LostLease
 from jobs.registry import Task
 from models.base import UtcDateTime
 from models.job import Job, Lease
+from models.upsert import insert_into
 
 NOT_ASKED = datetime(9000, 1, 1, tzinfo=UTC)
 _UNSYNCED = {"synchronize_session": False}  # rows are never loaded as objects here
@@ -65,7 +65,7 @@ def enqueue(
         "customer_id": customer_id,
         "due_at": due_at,
     }
-    statement = _insert(session, Job).values(values)
+    statement = insert_into(session, Job).values(values)
     wished = statement.excluded.due_at
     earlier = case((wished < Job.due_at, wished), else_=Job.due_at)
     session.execute(
@@ -164,7 +164,7 @@ def hold_lease(session: Session, name: str, owner: str, now: datetime, duration:
         left = row.until - now
     if duration * 2 / 3 < left <= duration:
         return True
-    statement = _insert(session, Lease).values(name=name, owner=owner, until=now + duration)
+    statement = insert_into(session, Lease).values(name=name, owner=owner, until=now + duration)
     free = or_(Lease.owner == owner, Lease.until <= now, Lease.until > now + 2 * duration)
     taken = statement.on_conflict_do_update(
         index_elements=["name"], set_={"owner": owner, "until": now + duration}, where=free
@@ -182,12 +182,6 @@ def release_lease(session: Session, name: str, owner: str) -> None:
     session.execute(
         delete(Lease).where(Lease.name == name, Lease.owner == owner), execution_options=_UNSYNCED
     )
-
-
-def _insert(session: Session, table: type[Job | Lease]) -> sqlite.Insert | postgresql.Insert:
-    if session.get_bind().dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
 
 
 def _claim() -> ReturningUpdate[Any]:

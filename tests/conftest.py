@@ -80,9 +80,12 @@ def clock() -> SettableClock:
     return SettableClock()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, one for the whole run of this process: Playwright allows no second one beside it."""
+    """The system's Chromium, one at a time and not for longer than a module.
+
+    Playwright keeps an event loop running in this thread, beside which nobody else can run one.
+    """
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}: install Debian's package chromium to run the browser tests")
     with chromium() as found:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import delete, false, not_, text
 
+from models.meta import SCHEMA_FLOOR, DataFact, KeyringFact
 from models.migrate import Kind, upgrade
 from models.session import Store
 from models.tables import DataBase, KeyringBase
@@ -19,6 +20,7 @@ OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
     "AND pid <> pg_backend_pid()"
 )
+FACTS = {DataFact.__tablename__, KeyringFact.__tablename__}
 KINDS: tuple[Kind, Kind] = ("data", "keyring")
 
 
@@ -55,7 +57,7 @@ class PostgresTemplates:
 
     @contextmanager
     def pair(self) -> Iterator[DatabaseUrls]:
-        """One of each, without a row in it."""
+        """One of each, with what the migrations left in it and nothing else."""
         urls = {kind: self._taken(kind) for kind in KINDS}
         try:
             yield DatabaseUrls(urls["data"], urls["keyring"])
@@ -72,14 +74,15 @@ class PostgresTemplates:
         return url
 
     def _empty(self, kind: Kind, url: str) -> None:
-        """End whoever is still connected, then delete every row."""
+        """End whoever is still connected, then delete every row that was not there at first."""
         tables = {"data": DataBase, "keyring": KeyringBase}[kind].metadata.tables
         store = Store(url)
         try:
             with store.engine.begin() as connection:
                 connection.execute(text(OTHERS))
-                for name in tables:
-                    connection.execute(text(f'DELETE FROM "{name}"'))
+                for table in tables.values():
+                    kept = table.c.name == SCHEMA_FLOOR if table.name in FACTS else false()
+                    connection.execute(delete(table).where(not_(kept)))
         finally:
             store.close()
 

@@ -5,12 +5,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from models.budget import Budget
 from models.link import Link, LinkStatus
 from models.run import Run, RunStatus
+from models.upsert import insert_into
 
 _KEPT = timedelta(days=7)
 _UNSYNCED = {"synchronize_session": False}
@@ -18,9 +18,8 @@ _UNSYNCED = {"synchronize_session": False}
 
 def spend(session: Session, name: str, day: date, limit: int) -> bool:
     """Spend one of a budget; False, and nothing spent, where ``limit`` is reached. The first of a day tidies up."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     statement = (
-        insert(Budget)
+        insert_into(session, Budget)
         .values(name=name, day=day, spent=1)
         .on_conflict_do_update(
             index_elements=["name", "day"], set_={"spent": Budget.spent + 1}, where=Budget.spent < limit

@@ -1,14 +1,18 @@
 """The composition root and the doctor: what is refused at the start, and with which sentence."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
 
 from ga_sync import bootstrap, doctor, settings
 from models.errors import KekUnusable, KeyringExists, KeyringMismatch, StoreNotReady
+from models.session import Store
+from tests.postgres import DatabaseUrls
 from tests.web.bench import House
 
 
@@ -61,6 +65,28 @@ def test_the_data_refuses_another_keyring(tmp_path: Path, fresh: House) -> None:
         bootstrap.Service(mixed)
     found = doctor.examine(mixed)
     assert _levels(found)["keyring of this data"] == "error"
+
+
+def test_of_processes_that_start_together_all_see_the_keyring_of_the_first(
+    migrated_urls: DatabaseUrls,
+) -> None:
+    """A server, a worker and a command, beginning at once on a new database."""
+    together = Barrier(4)
+
+    def start(keyring_id: str) -> str:
+        store = Store(migrated_urls.data)
+        try:
+            together.wait()
+            bootstrap.bind(store, keyring_id)
+        except KeyringMismatch:
+            return "refused"
+        finally:
+            store.close()
+        return keyring_id
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(start, ["one"] * 4)) == {"one"}
+        assert set(pool.map(start, ["one", "another"] * 2)) == {"one", "refused"}
 
 
 def test_without_an_oauth_client_nothing_that_calls_google_starts(fresh: House) -> None:

@@ -126,7 +126,7 @@ def test_a_start_before_the_schema_is_made_is_refused(machine: Machine) -> None:
 
 def test_a_start_on_an_older_schema_is_refused(machine: Machine) -> None:
     with sqlite3.connect(machine.folder / "var" / "ga_sync.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = 'older'")
+        connection.execute("UPDATE alembic_version SET version_num = 'data_0001'")
     connection.close()
     refuses(machine, Refused("worker", {}, ("data store", "ga-sync db upgrade")))
 
