@@ -186,12 +186,13 @@ class Story:
     def _revoke(self) -> None:
         names, members = self._expected()
         receipt = self._stage.call("DELETE", f"/v1/grants/{self.grant_id}").json()
-        self._say(f"revoked: {receipt}")
         require(receipt["google"] == "revoked", "Google did not confirm the revocation")
         require(
             receipt["recordings"] == len(set().union(*members.values())), "the receipt miscounts recordings"
         )
         require(receipt["segments"] == len(names), "the receipt miscounts segments")
+        destroyed = ", ".join(f"{receipt[what]} {what}" for what in ("days", "segments", "recordings"))
+        self._say(f"revoked here and at Google; destroyed: {destroyed}")
         for path in ("", "/segments", "/days"):
             answer = self._stage.call("GET", f"/v1/links/{self.link_id}{path}")
             require(answer.status_code == 404, f"the link still answers at {path}")  # noqa: PLR2004 -- HTTP
