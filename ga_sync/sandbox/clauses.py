@@ -110,7 +110,8 @@ def _numeric(leaf: Message) -> Callable[[str], bool]:
     return lambda value: (found := number(value)) is not None and compare(found, wanted)
 
 
-def _between(leaf: Message) -> Callable[[str], bool]:
+def between_test(leaf: Message) -> Callable[[str], bool]:
+    """What a between filter says of a value: a number within both bounds, themselves included."""
     low, high = literal(leaf.between_filter.from_value), literal(leaf.between_filter.to_value)
     return lambda value: (found := number(value)) is not None and low <= found <= high
 
@@ -119,7 +120,7 @@ _LEAVES: Mapping[str, Callable[[Any], Callable[[str], bool]]] = {
     "string_filter": _string,
     "in_list_filter": lambda leaf: list_test(leaf.in_list_filter),
     "numeric_filter": _numeric,
-    "between_filter": _between,
+    "between_filter": between_test,
 }
 
 

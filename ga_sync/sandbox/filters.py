@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ga_sync.sandbox.clauses import UnusableClauseError, list_test, literal, number, pattern, text_test
+from ga_sync.sandbox.clauses import (
+    UnusableClauseError,
+    between_test,
+    list_test,
+    literal,
+    number,
+    pattern,
+    text_test,
+)
 from ga_sync.sandbox.proto import Message
 
 Get = Callable[[str], str]
@@ -53,16 +61,11 @@ def _numeric(leaf: Message) -> Callable[[str], bool]:
     return lambda value: (found := number(value)) is not None and compare(found, wanted)
 
 
-def _between(leaf: Message) -> Callable[[str], bool]:
-    low, high = literal(leaf.between_filter.from_value), literal(leaf.between_filter.to_value)
-    return lambda value: (found := number(value)) is not None and low <= found <= high
-
-
 _LEAVES: Mapping[str, Callable[[Any], Callable[[str], bool]]] = {
     "string_filter": _string,
     "in_list_filter": lambda leaf: list_test(leaf.in_list_filter),
     "numeric_filter": _numeric,
-    "between_filter": _between,
+    "between_filter": between_test,
     "empty_filter": lambda _: EMPTY.__contains__,
 }
 
