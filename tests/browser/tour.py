@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Error as PlaywrightError
 
 from ga_sync.demo.stage import CUSTOMER, USER, Stage
 
@@ -29,7 +30,13 @@ class Tour:
 
     def go(self, path: str) -> Page:
         """Open an address of ours."""
-        self.page.goto(path if path.startswith("http") else f"{self.stage.base}{path}")
+        address = path if path.startswith("http") else f"{self.stage.base}{path}"
+        try:
+            self.page.goto(address)
+        except PlaywrightError as error:
+            if "interrupted by another navigation" not in error.message:
+                raise
+            self.page.goto(address)  # a page that shows progress was loading itself anew in that moment
         return self.page
 
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
