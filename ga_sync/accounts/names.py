@@ -50,11 +50,12 @@ def check_recording_ids(ids: Iterable[str], most: int, least: int = 0) -> list[s
     checked = list(ids)
     if not least <= len(checked) <= most:
         raise Invalid(f"recording_ids takes {least} to {most} ids")
-    for recording_id in checked:
-        if not 1 <= len(recording_id) <= LONGEST_ID:
-            raise Invalid("a recording id has 1 to 100 characters")
-        if any("\ud800" <= character <= "\udfff" for character in recording_id):
-            raise Invalid("a recording id is Unicode text without lone surrogates")
+    if not {*range(1, LONGEST_ID + 1)}.issuperset(map(len, checked)):
+        raise Invalid("a recording id has 1 to 100 characters")
+    try:
+        "".join(checked).encode()
+    except UnicodeEncodeError:
+        raise Invalid("a recording id is Unicode text without lone surrogates") from None
     return checked
 
 

@@ -7,7 +7,7 @@ gives a new value that shares with the old one what is the same, and answers alr
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 
@@ -18,12 +18,18 @@ from pyroaring import BitMap
 from ga_sync.index.bitmaps import Bitmaps, Gap
 from ga_sync.index.codec import DayData
 from ga_sync.index.directory import Directory
-from ga_sync.index.ids import IdColumn, Positions, chained, column, hash_ids
+from ga_sync.index.evaluate import Plan, plan
+from ga_sync.index.expression import Expression
+from ga_sync.index.ids import IdColumn, Numbers, Positions, chained, column, hash_ids
 from ga_sync.index.recurring import Recurring, find_recurring
 from ga_sync.index.sets import NOBODY, size_of
 
 MAX_FRESH = 8
 """So many replaced days are searched one by one before the directory is sorted anew."""
+MAX_PLANS = 128
+"""So many filters are kept as they are best evaluated: the largest take some kilobytes each."""
+SCATTERED = 8
+"""Ids of many days, up to so many a day, are written out one by one; else day by day."""
 FEW = 256
 """Up to so many pairs are compared one by one; more of them by arrays."""
 
@@ -104,11 +110,16 @@ class Layout:
         triples = zip(asked.tolist(), numbers.tolist(), positions, strict=True)
         return [ids.identity(one) == self.blocks[number].ids.identity(at) for one, number, at in triples]
 
-    def block_of(self, ordinal: int) -> int:
+    @property
+    def size(self) -> int:
+        """How many ordinals there are."""
+        return int(self.bounds[-1])
+
+    def block_of(self, ordinal: int | np.integer) -> int:
         """Give the number of the day on which an ordinal lies."""
         return int(self.bounds.searchsorted(ordinal, side="right")) - 1
 
-    def runs(self, ordinals: Positions) -> list[tuple[int, Positions]]:
+    def runs(self, ordinals: Numbers | Positions) -> list[tuple[int, Positions]]:
         """Split ascending or descending ordinals into (number of the day, positions in it)."""
         if not len(ordinals):
             return []
@@ -122,6 +133,21 @@ class Layout:
             for start, stop in pairwise(cuts)
             if start < stop
         ]
+
+    def strings_at(self, ordinals: Numbers | Positions) -> list[str]:
+        """Give the ids at ascending or descending ordinals as text, in their order."""
+        if not len(ordinals):
+            return []
+        first, last = self.block_of(ordinals[0]), self.block_of(ordinals[-1])
+        if first == last:  # as on most first pages
+            return self.blocks[first].ids.strings(ordinals - self.bounds[first])
+        if len(ordinals) > SCATTERED * abs(first - last):
+            parts = self.runs(ordinals)
+            return [id_ for number, part in parts for id_ in self.blocks[number].ids.strings(part)]
+        numbers = self.bounds.searchsorted(ordinals, side="right") - 1
+        positions = (ordinals - self.bounds[numbers]).tolist()
+        pairs = zip(numbers.tolist(), positions, strict=True)
+        return [self.blocks[number].ids.string(position) for number, position in pairs]
 
     def ids_at(self, ordinals: Positions) -> IdColumn:
         """Give the ids at ascending or descending ordinals."""
@@ -164,6 +190,7 @@ class Ground:
         recurring: The recordings that occur on several days.
         key: The link's hash key.
         bits: Width of the hashes.
+        plans: Filters asked lately, as they are best evaluated here.
     """
 
     layout: Layout
@@ -171,6 +198,16 @@ class Ground:
     recurring: Recurring
     key: bytes
     bits: int
+    plans: dict[Expression, Plan] = field(default_factory=dict)
+
+    def plan(self, expression: Expression) -> Plan:
+        """Give the filter as it is best evaluated; the last few are kept."""
+        known = self.plans.get(expression)
+        if known is None:
+            if len(self.plans) >= MAX_PLANS:
+                self.plans.clear()
+            known = self.plans[expression] = plan(expression, self.leaf, self.layout.size)
+        return known
 
     def leaf(self, segment_id: str) -> BitMap:
         """Give the ordinals in a segment; none for a segment that is not known."""

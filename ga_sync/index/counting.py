@@ -7,10 +7,9 @@ from typing import NamedTuple
 from pyroaring import BitMap
 
 from ga_sync.index.assemble import Ground
-from ga_sync.index.evaluate import evaluate
+from ga_sync.index.evaluate import cardinality, evaluate
 from ga_sync.index.expression import Expression
 from ga_sync.index.recurring import Window
-from ga_sync.index.sets import span
 
 
 class SegmentStats(NamedTuple):
@@ -29,24 +28,21 @@ class SegmentStats(NamedTuple):
 
 def _occurrences(ground: Ground, window: Window, expression: Expression) -> BitMap:
     """Give the ordinals of the window at which the filter is true of that day alone."""
-    whole = window.high - window.low == int(ground.layout.bounds[-1])
-    return evaluate(expression, ground.leaf, span(window.low, window.high), covered=whole)
-
-
-def _slots(window: Window, expression: Expression) -> BitMap:
-    return evaluate(expression, window.slots, window.all_slots, covered=True)
+    return evaluate(expression, ground.leaf, window.within, covered=window.whole)
 
 
 def total(ground: Ground, window: Window, expression: Expression) -> int:
-    """Count the recordings: those that occur once by their occurrence, those that recur by their slot."""
-    once = _occurrences(ground, window, expression)
-    return once.difference_cardinality(window.occurrences) + len(_slots(window, expression))
+    """Count the recordings: every occurrence, but those that recur once, by their slot, and not by occurrences."""
+    expression = ground.plan(expression).expression
+    occurrences = cardinality(expression, ground.leaf, window.within, covered=window.whole)
+    return occurrences + window.correction(evaluate(expression, window.held, window.everything, covered=True))
 
 
 def by_day(
     ground: Ground, days: tuple[int, int], window: Window, expression: Expression
 ) -> list[tuple[date, int]]:
     """Count for each day what the count with from = to = that day is: no union over days, so occurrences suffice."""
+    expression = ground.plan(expression).expression
     found = _occurrences(ground, window, expression)
     layout = ground.layout
     bounds = layout.bounds.tolist()
@@ -60,13 +56,14 @@ def by_segment(
     ground: Ground, window: Window, expression: Expression, segment_ids: Iterable[str]
 ) -> list[tuple[str, int]]:
     """Count for each segment the recordings that the filter is true of and that are in the segment."""
+    expression = ground.plan(expression).expression
     once = _occurrences(ground, window, expression) - window.occurrences
-    slots = _slots(window, expression)
+    slots = evaluate(expression, window.held, window.all_slots)
     return [
         (
             segment,
             once.intersection_cardinality(ground.leaf(segment))
-            + slots.intersection_cardinality(window.slots(segment)),
+            + slots.intersection_cardinality(window.held(segment)),
         )
         for segment in segment_ids
     ]
@@ -77,7 +74,7 @@ def stats(ground: Ground, window: Window) -> dict[str, SegmentStats]:
     layout = ground.layout
     return {
         segment: SegmentStats(
-            members.difference_cardinality(window.occurrences) + len(window.slots(segment)),
+            len(members) + window.correction(window.held(segment)),
             layout.days[layout.block_of(members.min())],
             layout.days[layout.block_of(members.max())],
         )

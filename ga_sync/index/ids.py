@@ -78,12 +78,19 @@ class IdColumn:
         row: bytes = self.words[position].tobytes()
         return _PACKED + row
 
+    def string(self, position: int) -> str:
+        """Give one id."""
+        if len(self.text_at):
+            return self.utf8(position).decode(errors="surrogatepass")
+        digits: str = self.words[position].tobytes().hex()
+        return digits
+
     def strings(self, positions: Positions) -> list[str]:
         """Give the ids at these positions, in the order asked."""
         if len(self.text_at):
-            return [self.utf8(int(position)).decode(errors="surrogatepass") for position in positions]
-        digits = self.words[positions].tobytes().hex()
-        return [digits[start : start + DIGITS] for start in range(0, len(digits), DIGITS)]
+            return [self.string(position) for position in positions.tolist()]
+        digits: str = self.words.take(positions, axis=0).tobytes().hex(" ", DIGITS // 2)
+        return digits.split()
 
     def take(self, positions: Positions) -> "IdColumn":
         """Give the column of the ids at these positions, in the order asked."""

@@ -1,8 +1,9 @@
 """A filter's recordings in order, page by page, and all of them as a stream.
 
 The order is last-seen day descending, and within a day the day's own order from its end. That is ordinals from the
-top down, so a page is found by evaluating in windows from the newest end: 4,096 ordinals, then as many as the share
-found so far says, until it is full. A frequent filter ends in the first window; a rare one pays for three or four.
+top down, so a page is found by evaluating in pieces from the newest end: how large the first is, the sizes of the
+segments say as if they were independent, and of the next, what was found. A frequent filter ends in a piece of some
+hundred ordinals; one that is nearly never true is evaluated whole at once.
 """
 
 from bisect import bisect_left
@@ -18,12 +19,15 @@ from ga_sync.index.evaluate import evaluate
 from ga_sync.index.expression import Expression
 from ga_sync.index.ids import Numbers, Positions
 from ga_sync.index.recurring import Window
-from ga_sync.index.sets import numbers, set_of, span
+from ga_sync.index.sets import NO_NUMBERS, numbers, set_of, span
 
-FIRST_WINDOW = 4096
-GROWTH = 16
+SMALLEST_PIECE = 256
+LARGEST_FIRST = 65_536
+"""The first piece shows how wrong the guess is; a bitmap is kept in parts of this size."""
 TRUSTED = 8
-"""A share found in so many ordinals is believed for so many times as many: a rare filter's first find says little."""
+"""So many finds are believed, whatever was guessed."""
+RAREST = 1e-9
+"""No filter is guessed to be true of less: a segment without members has no share at all."""
 EXPORT_WINDOW = 65_536
 
 
@@ -47,40 +51,51 @@ def page(
 ) -> tuple[list[str], Position | None]:
     """Give up to `limit` ids behind a position, and the position of the last where more follow."""
     below = window.high if after is None else min(window.high, _below(ground, after))
-    found, count = [np.empty(0, np.uint32)], 0
-    for hits in _descend(ground, window, expression, below, lambda *known: _next_size(limit, *known)):
-        found.append(hits[: limit + 1 - count])
-        count += len(found[-1])
+    expression, share = ground.plan(expression)
+    found: list[Numbers] = []
+    count = 0
+    for hits in _descend(
+        ground, window, expression, below, lambda *known: _next_size(limit, max(share, RAREST), *known)
+    ):
+        found.append(hits)
+        count += len(hits)
         if count > limit:
             break
-    ordinals = np.concatenate(found)[:limit].astype(np.int64)
-    ids = [id_ for _, part in _named(ground, ordinals) for id_ in part]
+    ordinals = (found[0] if len(found) == 1 else np.concatenate([NO_NUMBERS, *found]))[:limit]
+    ids = ground.layout.strings_at(ordinals)
     return ids, _position(ground, int(ordinals[-1]), ids[-1]) if count > limit else None
 
 
 def stream(ground: Ground, window: Window, expression: Expression) -> Iterator[tuple[date, list[str]]]:
     """Give all ids in order, in batches of one last-seen day and of at most `EXPORT_WINDOW` ids."""
+    expression = ground.plan(expression).expression
     for hits in _descend(ground, window, expression, window.high, lambda *_: EXPORT_WINDOW):
         yield from _named(ground, hits.astype(np.int64))
 
 
-def _next_size(limit: int, seen: int, found: int) -> int:
-    """How many ordinals to look at next, after so many that held so many of the answer."""
-    if not seen:
-        return FIRST_WINDOW
-    if not found:
-        return seen * GROWTH
-    wanted = (limit + 1 - found) * seen * 4 // (found * 3)  # a third more than the share so far says
-    return max(FIRST_WINDOW, min(wanted, seen * TRUSTED))
+def _next_size(limit: int, guess: float, left: int, seen: int, found: int) -> int:
+    """How many of the ordinals left to look at next, after so many that held so many of the answer.
+
+    The guess weighs as much as one find; a third more is looked at than it takes on average.
+    """
+    share = found / seen if found >= TRUSTED else (found + 1) / (seen + 1 / guess)
+    wanted = int((limit + 1 - found) * 4 / 3 / share)
+    if 2 * wanted > left:
+        return left
+    return max(SMALLEST_PIECE, wanted if seen else min(wanted, LARGEST_FIRST))
 
 
 def _descend(
-    ground: Ground, window: Window, expression: Expression, high: int, next_size: Callable[[int, int], int]
+    ground: Ground,
+    window: Window,
+    expression: Expression,
+    high: int,
+    next_size: Callable[[int, int, int], int],
 ) -> Iterator[Numbers]:
     """Give the ordinals of the answer below `high`, descending, in pieces."""
     seen = found = 0
     while high > window.low:
-        low = max(window.low, high - next_size(seen, found))
+        low = max(window.low, high - next_size(high - window.low, seen, found))
         hits = _hits(ground, window, expression, low, high)
         if hits:
             yield numbers(hits)[::-1]
@@ -89,16 +104,19 @@ def _descend(
 
 def _hits(ground: Ground, window: Window, expression: Expression, low: int, high: int) -> BitMap:
     """Give the answer between two ordinals: whoever occurs once by its occurrence, whoever recurs by its slot."""
-    once = evaluate(expression, ground.leaf, span(low, high)) - ground.recurring.bitmap
+    all_of_it = high - low == window.high - window.low
+    within = window.within if all_of_it else span(low, high)
+    found = evaluate(expression, ground.leaf, within, covered=window.whole and all_of_it)
+    once = found - (
+        found & ground.recurring.bitmap
+    )  # a few among many are found by leaps, and removed by steps
     few = window.few_between(low, high, expression)
     if few is not None:
-        if not len(few.canonical):
-            return once
-        slots = evaluate(expression, few.slots, span(0, len(few.canonical)))
-        return once | set_of(few.canonical[numbers(slots)])
-    first, last = window.slots_between(low, high)
-    slots = evaluate(expression, window.slots, span(first, last))
-    return once | set_of(window.canonical[numbers(slots)])
+        canonical, held, among = few.canonical, few.slots, span(0, len(few.canonical))
+    else:
+        canonical, held, among = window.canonical, window.held, span(*window.slots_between(low, high))
+    slots = evaluate(expression, held, among) if among else among
+    return once | set_of(canonical[numbers(slots)]) if slots else once
 
 
 def _named(ground: Ground, ordinals: Positions) -> Iterator[tuple[date, list[str]]]:

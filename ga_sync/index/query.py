@@ -85,7 +85,8 @@ class LinkIndex:
     def _between(self, low: int, high: int) -> Window:
         window = self._windows.get((low, high))
         if window is None:
-            window = Window(self._ground.recurring, low, high, self._ground.leaf)
+            whole = high - low == self._ground.layout.size
+            window = Window(self._ground.recurring, low, high, self._ground.leaf, whole=whole)
             with self._lock:
                 while len(self._windows) >= MAX_WINDOWS:
                     del self._windows[next(iter(self._windows))]
@@ -96,7 +97,7 @@ class LinkIndex:
         """Work out now, for every segment, what the first question about a window would have to."""
         window = self._window(frm, to)
         for segment in self._ground.bitmaps:
-            window.slots(segment)
+            window.held(segment)
 
     def query(
         self, expression: Expression, frm: date | None, to: date | None, after: Position | None, limit: int

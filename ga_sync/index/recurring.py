@@ -102,10 +102,13 @@ class Window:
     Attributes:
         low: First ordinal.
         high: One past the last.
+        whole: Whether these are all ordinals.
     """
 
-    def __init__(self, recurring: Recurring, low: int, high: int, leaf: Callable[[str], BitMap]) -> None:
-        self.low, self.high = low, high
+    def __init__(
+        self, recurring: Recurring, low: int, high: int, leaf: Callable[[str], BitMap], *, whole: bool
+    ) -> None:
+        self.low, self.high, self.whole = low, high, whole
         self._recurring, self._leaf = recurring, leaf
         self._members: dict[str, BitMap] = {}
         self._asked = 0
@@ -133,17 +136,27 @@ class Window:
         return slot_of[recording]
 
     @cached_property
+    def within(self) -> BitMap:
+        """Every ordinal of the window."""
+        return span(self.low, self.high)
+
+    @cached_property
     def occurrences(self) -> BitMap:
         """Every occurrence of a recurring recording in the window."""
-        return self._recurring.bitmap & span(self.low, self.high)
+        return self._recurring.bitmap & self.within
 
     @cached_property
     def all_slots(self) -> BitMap:
         """Every slot."""
         return span(0, len(self.canonical))
 
-    def slots(self, segment_id: str) -> BitMap:
-        """Give the slots of the recurring recordings that are in the segment on any day of the window."""
+    @cached_property
+    def everything(self) -> BitMap:
+        """Every slot, and behind them a number for each occurrence in the window."""
+        return span(0, len(self.canonical) + len(self._slots))
+
+    def held(self, segment_id: str) -> BitMap:
+        """Give who of `everything` is in the segment: a slot on any day of the window, an occurrence on its own."""
         held = self._members.get(segment_id)
         if held is None:
             held = self._members.setdefault(segment_id, self._work_out(segment_id))
@@ -151,9 +164,16 @@ class Window:
 
     def _work_out(self, segment_id: str) -> BitMap:
         held_on = numbers(self._leaf(segment_id) & self.occurrences)
+        places = self._recurring.ordinals[self._inside].searchsorted(held_on)
         held = np.zeros(len(self.canonical), np.bool_)
-        held[self._slots[self._recurring.ordinals[self._inside].searchsorted(held_on)]] = True
-        return set_of(np.flatnonzero(held))
+        held[self._slots[places]] = True
+        members = set_of(np.concatenate([np.flatnonzero(held), places + len(self.canonical)]))
+        members.shrink_to_fit()
+        return members
+
+    def correction(self, found: BitMap) -> int:
+        """Give what makes a number of recordings of a number of occurrences: slots found less occurrences found."""
+        return 2 * found.range_cardinality(0, len(self.canonical)) - len(found)
 
     def slots_between(self, low: int, high: int) -> tuple[int, int]:
         """Give the range of slots whose newest occurrence lies in a range of ordinals."""

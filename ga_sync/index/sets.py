@@ -13,6 +13,7 @@ from ga_sync.index.ids import Numbers, Positions
 
 NOBODY = BitMap()
 """The empty set; read it, never change it."""
+NO_NUMBERS = np.empty(0, np.uint32)
 
 
 def size_of(bitmap: BitMap) -> int:
@@ -33,7 +34,7 @@ def span(low: int, high: int) -> BitMap:
 
 def numbers(bitmap: BitMap) -> Numbers:
     """Give the members of a set, ascending; uint32."""
-    return np.frombuffer(bitmap.to_array(), np.uint32) if bitmap else np.empty(0, np.uint32)
+    return np.frombuffer(bitmap.to_array(), np.uint32) if bitmap else NO_NUMBERS
 
 
 def set_of(ascending: Numbers | Positions) -> BitMap:

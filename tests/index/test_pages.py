@@ -2,24 +2,30 @@
 
 from datetime import date
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from ga_sync.index.evaluate import WIDE, evaluate
+from ga_sync.index.assemble import MAX_PLANS
+from ga_sync.index.day import build_day_from_columns
+from ga_sync.index.evaluate import LEAP, cardinality, evaluate, plan
 from ga_sync.index.expression import All, Any_, Expression, Not, Segment
+from ga_sync.index.paging import LARGEST_FIRST
+from ga_sync.index.query import LinkIndex, Position
 from ga_sync.index.recurring import OFTEN
 from ga_sync.index.sets import span
 from tests.index import model
-from tests.index.worlds import DAYS, SEGMENTS, expressions, index_of
+from tests.index.worlds import DAYS, KEY, SEGMENTS, expressions, index_of
 
-A, B, C = Segment("1"), Segment("2"), Segment("3")
-held = st.dictionaries(st.sampled_from(SEGMENTS), st.sets(st.integers(0, 2 * WIDE), max_size=30))
+A, B, C, D = Segment("1"), Segment("2"), Segment("3"), Segment("44")
+PIECE = 1 << 16
+held = st.dictionaries(st.sampled_from(SEGMENTS), st.sets(st.integers(0, 2 * PIECE), max_size=30))
 
 
 @given(segments=held, expression=expressions, covered=st.booleans())
-def test_a_wide_universe_gives_what_its_parts_give(
+def test_a_plan_gives_what_the_filter_says_of_each_number(
     segments: dict[str, set[int]], expression: Expression, *, covered: bool
 ) -> None:
     leaves = {name: BitMap(members) for name, members in segments.items()}
@@ -27,29 +33,90 @@ def test_a_wide_universe_gives_what_its_parts_give(
     def leaf(name: str) -> BitMap:
         return leaves.get(name, BitMap())
 
-    end = 2 * WIDE + 1 if covered else WIDE
-    narrow = [
-        evaluate(expression, leaf, span(low, min(end, low + WIDE // 2))) for low in range(0, end, WIDE // 2)
-    ]
-    assert evaluate(expression, leaf, span(0, end), covered=covered) == BitMap.union(*narrow)
+    low, high = (0, 2 * PIECE + 1) if covered else (10, PIECE)
+    planned, share = plan(expression, leaf, 2 * PIECE + 1)
+    within = span(low, high)
+    found = evaluate(planned, leaf, within, covered=covered)
+    numbers = {number for members in segments.values() for number in members} | {low, high - 1}
+    for number in numbers & set(range(low, high)):
+        inside = {name for name, members in segments.items() if number in members}
+        assert (number in found) == model.holds(expression, inside)
+    assert found == evaluate(expression, leaf, within)
+    assert cardinality(planned, leaf, within, covered=covered) == len(found)
+    assert 0 <= share <= 1
 
 
+def test_a_plan_begins_with_what_is_smallest_and_ends_with_what_removes() -> None:
+    leaves = {"1": span(0, 9), "2": span(0, 5), "3": span(0, 2), "44": span(0, 1)}
+    expression = All((Not(D), Any_((A, C)), A, Not(All((A, B))), B))
+    planned = plan(expression, leaves.__getitem__, 10)
+    assert planned.expression == All((B, A, Any_((A, C)), Not(All((B, A))), Not(D)))
+    assert planned.share == pytest.approx(0.9 * (1 - 0.1 * 0.8) * 0.9 * (1 - 0.45) * 0.5)
+
+
+@pytest.mark.parametrize("many", [1, 3 * LEAP])
+def test_a_few_are_removed_from_many_as_many_from_a_few(many: int) -> None:
+    leaves = {"1": BitMap([1, 2, 70_000]), "2": BitMap([2, 70_000, *range(100_000, 100_000 + many)])}
+    assert evaluate(All((A, Not(B))), leaves.__getitem__, span(0, 1 << 20)) == BitMap([1])
+    assert leaves["1"] == BitMap([1, 2, 70_000])
+
+
+@pytest.fixture(scope="module")
+def large() -> LinkIndex:
+    """Three days whose segments keep to no rule: together, apart, and in some parts of a day only."""
+    size, days = 2 * LARGEST_FIRST, {}
+    for at, day in enumerate(DAYS[:3]):
+        numbers = np.arange(size)
+        names = [f"{number + at * (size - 500):032x}" for number in range(size)]  # some hundred on two days
+        segments = {
+            "1": numbers[numbers % 2 == at % 2],
+            "2": numbers[numbers % 2 != at % 2],
+            "3": numbers[numbers % 601 == 0] if at != 1 else numbers[:0],
+            "44": numbers[numbers % 1202 == 0],
+        }
+        days[day] = build_day_from_columns(names, segments, KEY)
+    return LinkIndex.assemble(days, KEY)
+
+
+def walked(index: LinkIndex, expression: Expression, to: date | None, limit: int) -> list[str]:
+    after: Position | None = None
+    ids: list[str] = []
+    while True:
+        page, after = index.query(expression, None, to, after, limit)
+        ids += page
+        assert len(page) == limit or after is None
+        if after is None:
+            return ids
+
+
+@pytest.mark.parametrize("to", [None, DAYS[1]])
 @pytest.mark.parametrize(
     "expression",
     [
-        All((A, B)),
-        All((A, B, C, Not(A))),
-        All((A, Not(B))),
-        All(
-            (A, Any_((B, C))),
-        ),
+        C,
+        All((A, B)),  # only who came again, however many are guessed
+        All((A, C)),
+        All((C, D)),  # as many as the smaller has, where far fewer are guessed
+        All((A, C, D, Not(B))),
+        Any_((D, All((A, B, C)))),
+        All((C, Not(A), Not(B))),
+        Segment("unknown"),
     ],
 )
-def test_several_segments_of_a_wide_universe_are_joined_before_it_is(expression: Expression) -> None:
-    leaves = {"1": BitMap([1, 2, 3, WIDE]), "2": BitMap([2, 3, WIDE]), "3": BitMap([3])}
-    wide = evaluate(expression, leaves.__getitem__, span(0, WIDE))
-    assert wide == evaluate(expression, leaves.__getitem__, span(0, 10))
-    assert leaves == {"1": BitMap([1, 2, 3, WIDE]), "2": BitMap([2, 3, WIDE]), "3": BitMap([3])}
+def test_whatever_is_guessed_of_a_filter_its_pages_are_what_the_export_says(
+    large: LinkIndex, expression: Expression, to: date | None
+) -> None:
+    exported = [id_ for id_, _ in large.export(expression, None, to)]
+    assert len(exported) == len(set(exported)) == large.count(expression, None, to)
+    for limit in (7, 50, 5_000):
+        assert walked(large, expression, to, limit) == exported
+
+
+def test_filters_beyond_those_that_are_kept_answer_as_before() -> None:
+    index = index_of({DAYS[0]: {"1": {"a", "b"}, "2": {"b"}}})
+    for number in range(MAX_PLANS + 2):
+        index.count(Any_((A, Segment(str(1_000 + number)))), None, None)
+    assert index.query(All((A, B)), None, None, None, 5) == (["b"], None)
 
 
 def test_a_window_that_is_asked_often_answers_as_it_did_at_first() -> None:
