@@ -8,6 +8,7 @@ from sqlalchemy import text
 from ga_sync.index.cache import IndexCache
 from ga_sync.sync import store
 from jobs.registry import Again, Done
+from models.keyring import Owner
 from models.run import RunStatus
 from tests.sync.bench import BACKFILL, INTERVAL, TODAY, Bench, back, held_signals
 from tests.sync.fake_google import BUYERS, EVERYONE, RETURNING
@@ -213,6 +214,17 @@ def test_a_link_at_rest_is_left_alone(bench: Bench, status: str) -> None:
     assert outcome == Done()
     assert bench.google.calls == []
     assert bench.runs() == []
+
+
+def test_a_link_whose_key_is_destroyed_is_left_alone(bench: Bench) -> None:
+    """A revocation destroys the keys first: a run that begins before the rows are gone reads nothing."""
+    bench.sync()
+    calls, runs = len(bench.google.calls), len(bench.runs())
+    bench.clock.advance(timedelta(hours=1))
+    task = bench.claim()
+    bench.keyring.destroy([Owner("link", bench.link_id)], "acme", bench.clock())
+    assert bench.pipeline()(task, held_signals()) == Done()
+    assert (len(bench.google.calls), len(bench.runs())) == (calls, runs)
 
 
 def test_two_links_of_one_property_are_apart(bench: Bench) -> None:
