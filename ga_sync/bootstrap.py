@@ -19,6 +19,7 @@ import structlog
 from ga_sync.accounts.burial import Burial
 from ga_sync.accounts.changes import Changes
 from ga_sync.accounts.export import Exports
+from ga_sync.accounts.factors import Factors
 from ga_sync.accounts.forgetting import Forgetting
 from ga_sync.accounts.keys import Keys
 from ga_sync.accounts.linking import Linking
@@ -333,6 +334,7 @@ class Service:
             data, self.keyring, passwords, clock=clock, random=secrets.token_bytes, new_id=new_id
         )
         self.sessions = Sessions(data, self.keyring, passwords, clock=clock, random=secrets.token_bytes)
+        self.factors = Factors(data, self.keyring, passwords, clock=clock, random=secrets.token_bytes)
 
     def _accounts(self, customer_id: str) -> list[View]:
         return [person.view() for person in self.users.listed(customer_id)]

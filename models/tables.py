@@ -17,7 +17,7 @@ from models.revocation import Revocation
 from models.run import Run
 from models.segment import Segment
 from models.throttle import Throttle
-from models.user import ConsoleSession, User
+from models.user import ConsoleSession, PendingSignIn, RecoveryCode, User
 from models.webhook import Webhook
 
 __all__ = [
@@ -40,7 +40,9 @@ __all__ = [
     "KeyringFact",
     "Lease",
     "Link",
+    "PendingSignIn",
     "Reading",
+    "RecoveryCode",
     "Revocation",
     "Run",
     "Segment",

@@ -3,6 +3,8 @@
 Refusal
 ├── Unauthenticated      no or bad key
 │   ├── SignInRefused        the e-mail address or the password is wrong
+│   ├── CodeRefused          the code of the second factor is wrong, or was used
+│   ├── CodeWanted           the password is right; a code is asked for
 │   └── NotSignedIn          no session, or it has ended
 ├── Forbidden            the role may not do this
 ├── NotFound             no such object, or not this key's
@@ -35,6 +37,21 @@ class Unauthenticated(Refusal):
 
 class SignInRefused(Unauthenticated):
     """The e-mail address or the password is wrong: always the same words."""
+
+
+class CodeRefused(Unauthenticated):
+    """The code of the second factor is wrong, or was used already: always the same words."""
+
+
+class CodeWanted(Unauthenticated):
+    """The password is right, and this account has a second factor: no session yet.
+
+    ``cookie`` is for this browser alone and good for one right code; ``max_age`` is in seconds.
+    """
+
+    def __init__(self, cookie: str, max_age: int) -> None:
+        super().__init__("the code of the second factor is asked for")
+        self.cookie, self.max_age = cookie, max_age
 
 
 class NotSignedIn(Unauthenticated):

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from models.user import ConsoleSession, User
+from models.user import ConsoleSession, PendingSignIn, RecoveryCode, User
 
 _AT_ONCE = 500
 
@@ -53,14 +53,69 @@ def end(session: Session, session_hash: bytes) -> None:
 
 
 def end_all(session: Session, user_id: str) -> None:
-    """Every session of a person is over."""
+    """Every session of a person is over, and so is every sign-in that owes its code."""
     session.execute(delete(ConsoleSession).where(ConsoleSession.user_id == user_id))
+    session.execute(delete(PendingSignIn).where(PendingSignIn.user_id == user_id))
+
+
+def end_others(session: Session, user_id: str, session_hash: bytes) -> None:
+    """Every session of a person is over but one."""
+    session.execute(
+        delete(ConsoleSession).where(
+            ConsoleSession.user_id == user_id, ConsoleSession.session_hash != session_hash
+        )
+    )
+
+
+def owing(session: Session, pending_hash: bytes, now: datetime) -> User | None:
+    """Whose sign-in owes its code, unless its time is over."""
+    return session.scalars(
+        select(User)
+        .join(PendingSignIn, PendingSignIn.user_id == User.user_id)
+        .where(PendingSignIn.pending_hash == pending_hash, PendingSignIn.expires_at > now)
+    ).first()
+
+
+def take_owing(session: Session, pending_hash: bytes) -> bool:
+    """A sign-in owes its code no more; False where another did that before."""
+    query = delete(PendingSignIn).where(PendingSignIn.pending_hash == pending_hash)
+    return bool(session.scalars(query.returning(PendingSignIn.user_id)).all())
+
+
+def take_recovery_code(session: Session, user_id: str, code_ref: bytes) -> bool:
+    """Use a recovery code up; False where there is no such one."""
+    query = delete(RecoveryCode).where(RecoveryCode.user_id == user_id, RecoveryCode.code_ref == code_ref)
+    return bool(session.scalars(query.returning(RecoveryCode.user_id)).all())
+
+
+def recovery_codes_left(session: Session, user_id: str) -> int:
+    """How many recovery codes of a person were not used."""
+    query = select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == user_id)
+    return session.scalar(query) or 0
+
+
+def turn_factors_off(session: Session, user_ids: list[str]) -> None:
+    """These people have no second factor; secrets and recovery codes are deleted, sign-ins that owe a code end."""
+    off = {"factor_secret": None, "factor_begun_at": None, "factor_since": None, "factor_step": None}
+    session.execute(update(User).where(User.user_id.in_(user_ids)).values(off))
+    for table in (PendingSignIn, RecoveryCode):
+        session.execute(delete(table).where(table.user_id.in_(user_ids)))
+
+
+def forget_begun(session: Session, before: datetime) -> None:
+    """Delete the secrets that nobody confirmed."""
+    session.execute(
+        update(User)
+        .where(User.factor_since.is_(None), User.factor_begun_at <= before)
+        .values(factor_secret=None, factor_begun_at=None)
+    )
 
 
 def disable(session: Session, user_ids: list[str], now: datetime) -> None:
     """These people sign in no more; who is disabled already keeps the date."""
     for user_id in user_ids:
         end_all(session, user_id)
+    turn_factors_off(session, user_ids)
     over = {"password_hash": None, "setup_hash": None, "setup_expires_at": None}
     session.execute(
         update(User)
@@ -87,8 +142,9 @@ def _among(session: Session, user_ids: list[str]) -> list[str]:
     return found
 
 
-def expire(session: Session, idle_since: datetime, begun_before: datetime) -> None:
-    """Delete the sessions that ended by themselves."""
+def expire(session: Session, idle_since: datetime, begun_before: datetime, now: datetime) -> None:
+    """Delete the sessions that ended by themselves, and the sign-ins whose code never came."""
+    session.execute(delete(PendingSignIn).where(PendingSignIn.expires_at <= now))
     session.execute(
         delete(ConsoleSession).where(
             (ConsoleSession.seen_at <= idle_since) | (ConsoleSession.created_at <= begun_before)
@@ -97,6 +153,7 @@ def expire(session: Session, idle_since: datetime, begun_before: datetime) -> No
 
 
 def remove(session: Session, user_ids: list[str]) -> None:
-    """Delete people and their sessions."""
-    session.execute(delete(ConsoleSession).where(ConsoleSession.user_id.in_(user_ids)))
+    """Delete people, their sessions and their recovery codes."""
+    for table in (ConsoleSession, PendingSignIn, RecoveryCode):
+        session.execute(delete(table).where(table.user_id.in_(user_ids)))
     session.execute(delete(User).where(User.user_id.in_(user_ids)))

@@ -34,7 +34,10 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One account. ``invited``: no password is set; ``disabled_at``: nobody may sign in with it."""
+    """One account. ``invited``: no password is set; ``disabled_at``: nobody may sign in with it.
+
+    ``second_factor``: a code is asked for after the password.
+    """
 
     user_id: str
     email: str
@@ -44,6 +47,7 @@ class Person:
     last_login_at: datetime | None
     disabled_at: datetime | None
     invited: bool
+    second_factor: bool
 
     @property
     def principal(self) -> Principal:
@@ -66,6 +70,7 @@ class Person:
             "last_login_at": moment(self.last_login_at),
             "disabled_at": moment(self.disabled_at),
             "invited": self.invited,
+            "second_factor": self.second_factor,
         }
 
 
@@ -103,7 +108,7 @@ def person_of(keyring: Keyring, row: User) -> Person:
     """An account as people see it. Raises DataKeyGone where it was destroyed."""
     email = keyring.sealer(Owner(USER, row.user_id)).open(row.place(), row.email).decode()
     facts = (row.role, row.customer_id, row.created_at, row.last_login_at, row.disabled_at)
-    return Person(row.user_id, email, *facts, row.password_hash is None)
+    return Person(row.user_id, email, *facts, row.password_hash is None, row.factor_since is not None)
 
 
 class Users:

@@ -57,8 +57,25 @@ def user_list(
     """Every account, oldest first."""
     with bootstrap.Service(settings.load(), google=False) as service:
         items = [person.view() for person in service.users.listed(customer)]
-    columns = ["user_id", "email", "role", "customer_id", "last_login_at", "disabled_at", "invited"]
+    columns = [
+        "user_id",
+        "email",
+        "role",
+        "customer_id",
+        "last_login_at",
+        "disabled_at",
+        "invited",
+        "second_factor",
+    ]
     listing(items, columns, as_json=as_json)
+
+
+@user.command("reset")
+def user_reset(email: Email, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Turn off the second factor of somebody who lost the app and the codes; every session of theirs ends."""
+    confirm(f"Turn off the second factor of {email}? Be sure that it is them who ask.", yes=yes)
+    with bootstrap.Service(settings.load(), google=False) as service:
+        show(service.factors.reset(email, OPERATOR).view(), as_json=as_json)
 
 
 @user.command("disable")

@@ -9,6 +9,7 @@ from litestar.params import SkipValidation
 
 from ga_sync.accounts.changes import Changes
 from ga_sync.accounts.export import Exports
+from ga_sync.accounts.factors import Factors
 from ga_sync.accounts.forgetting import Forgetting
 from ga_sync.accounts.keys import Keys
 from ga_sync.accounts.linking import Linking
@@ -54,6 +55,7 @@ class Services(Protocol):
     exports: Exports
     consents: Consents
     users: Users
+    factors: Factors
     forgetting: Forgetting
     changes: Changes
     sessions: Sessions

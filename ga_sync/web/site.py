@@ -9,7 +9,7 @@ from litestar.template import TemplateConfig
 
 from ga_sync.web import assets
 from ga_sync.web.admin import access, fleet, permissions
-from ga_sync.web.console import coverage, entry, workbench
+from ga_sync.web.console import coverage, entry, factor, workbench
 from ga_sync.web.customer import choosing, progress
 from ga_sync.web.customer.offers import Offers
 from ga_sync.web.forms import read_form
@@ -29,9 +29,15 @@ PAGES: list[Any] = [
     progress.disconnect_now,
     entry.login,
     entry.sign_in,
+    entry.code_form,
+    entry.give_code,
     entry.sign_out,
     entry.setup,
     entry.set_password,
+    factor.factor,
+    factor.begin_factor,
+    factor.confirm_factor,
+    factor.end_factor,
     workbench.home,
     workbench.workbench,
     coverage.coverage,
@@ -46,6 +52,7 @@ PAGES: list[Any] = [
     access.revoke_key,
     access.people,
     access.invite,
+    access.reset_factor,
     access.disable,
     access.audit,
 ]

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+import pyotp
 import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from ga_sync.accounts.errors import SignInRefused
+from ga_sync.accounts.errors import CodeRefused, CodeWanted, SignInRefused
 from tests.accounts.test_residue import _canaries, _token
 from tests.web.bench import ACME, House
 
@@ -87,6 +88,7 @@ def test_no_canary_is_in_any_log_at_debug_nor_in_errors_nor_in_metrics(
     cookie = house.service.sessions.sign_in(ADA, SECRET, "192.0.2.77").cookie
     with pytest.raises(SignInRefused):
         house.service.sessions.sign_in(ADA, SECRET + "!", "192.0.2.77")
+    factor = _second_factor(house)
     recording = next(canary.decode() for what, canary in canaries.items() if what.startswith("id "))
     segment = next(canary.decode() for what, canary in canaries.items() if what.startswith("segment "))
     for path, body in (
@@ -131,6 +133,7 @@ def test_no_canary_is_in_any_log_at_debug_nor_in_errors_nor_in_metrics(
         "password": SECRET,
         "address": ADA,
         "setup": invitation.token,
+        **factor,
         **{what: canary.decode() for what, canary in canaries.items() if len(canary) > 4},
         **_parts(callback),
     }
@@ -138,6 +141,28 @@ def test_no_canary_is_in_any_log_at_debug_nor_in_errors_nor_in_metrics(
     assert len(heard.lines) > 50
     found = sorted({what for what, secret in secrets.items() for line in lines if secret in line})
     assert found == [], [line[:300] for line in lines if any(secrets[one] in line for one in found)][:5]
+
+
+def _second_factor(house: House) -> dict[str, str]:
+    """Turned on, asked for, refused, answered with a recovery code, turned off: its secrets."""
+    factors, sessions, now = house.service.factors, house.service.sessions, house.clock()
+    person = next(one for one in house.service.users.listed() if one.email == ADA)
+    begun = factors.begin(person, SECRET, "192.0.2.77")
+    code = pyotp.TOTP(begun.secret.reveal()).at(now)
+    codes = factors.confirm(person, code, "192.0.2.77", "")
+    with pytest.raises(CodeWanted) as wanted:
+        sessions.sign_in(ADA, SECRET, "192.0.2.77")
+    with pytest.raises(CodeRefused):
+        sessions.finish(wanted.value.cookie, code, "192.0.2.77")
+    house.client.post("/console/login/code", data={"code": codes[0]})
+    sessions.finish(wanted.value.cookie, codes[0], "192.0.2.77")
+    factors.turn_off(person, SECRET, codes[1], "192.0.2.77")
+    return {
+        "factor's secret": begun.secret.reveal(),
+        "factor's address": begun.address.reveal(),
+        "factor's cookie": wanted.value.cookie,
+        **{f"recovery code {number}": one for number, one in enumerate(codes)},
+    }
 
 
 def _parts(callback: str) -> dict[str, str]:

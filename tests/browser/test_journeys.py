@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from ga_sync.demo.stage import USER, Stage
 from tests.browser.test_every_page import AXE, MAX_BYTES, MAX_MILLISECONDS
-from tests.browser.tour import AGENCY, Tour
+from tests.browser.tour import AGENCY, PASSWORD, Tour
 
 DIMENSIONS = ("sessioncam_id", "page_group")
 HOSTILE = "\"><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">\u202e"
@@ -120,6 +120,42 @@ def _by_keyboard(page: Page) -> None:
     assert page.evaluate("document.activeElement.id") == "a1"
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "x1"
+
+
+def test_a_second_factor_by_keyboard_and_without_a_script(browser: Browser, stage: Stage) -> None:
+    """Turned on, asked for in this browser and in no other, answered by the app and by a recovery code."""
+    with visit(browser, stage, script=False) as tour:
+        tour.sign_in("careful@operator.example", "console")
+        for _ in tour.turn_factor_on():
+            pass
+        assert len(tour.codes) == 10
+        assert "10 recovery codes left" in tour.page.inner_text("main")
+        tour.page.click("text=Sign out")
+        _type(tour.page, "#email", "careful@operator.example", "Tab", PASSWORD, "Enter")
+        expect(tour.page.locator("h1")).to_have_text("Enter your code")
+        assert tour.page.get_attribute("#code", "autocomplete") == "one-time-code"
+        with visit(browser, stage, script=False) as other:
+            other.go(tour.page.url)
+            expect(other.page.locator("h1")).to_have_text("Sign in")
+        tour.go("/console")
+        expect(tour.page.locator("h1")).to_have_text("Sign in")
+        tour.go("/console/login/code")
+        _type(tour.page, "#code", "123 45", "Enter")
+        expect(tour.page.locator("[role=alert]")).to_contain_text("The code is wrong")
+        _type(tour.page, "summary", "Enter", "Tab", tour.codes[0].upper(), "Enter")
+        expect(tour.page.locator("h1")).to_have_text("Recordings")
+        tour.go("/console/factor")
+        assert "9 recovery codes left" in tour.page.inner_text("main")
+
+
+def _type(page: Page, at: str, *keys: str) -> None:
+    """From one element on, words and keys alone."""
+    page.focus(at)
+    for one in keys:
+        if one in {"Tab", "Enter"}:
+            page.keyboard.press(one)
+        else:
+            page.keyboard.type(one)
 
 
 def test_the_first_tab_skips_to_the_content(browser: Browser, stage: Stage) -> None:

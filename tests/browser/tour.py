@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pyotp
 from playwright.sync_api import BrowserContext, Page
 from playwright.sync_api import Error as PlaywrightError
 
@@ -26,6 +27,7 @@ class Tour:
     def __post_init__(self) -> None:
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(20_000)
+        self.codes: list[str] = []
         self._key = self.stage.service.keys.create("console", "*", "tour")
 
     def go(self, path: str) -> Page:
@@ -82,6 +84,24 @@ class Tour:
         self.page.fill("#email", email)
         self.page.fill("#password", PASSWORD)
         self.page.click("main button")
+
+    def turn_factor_on(self) -> Iterator[str]:
+        """By the pages, the first code a wrong one; a name at each stop. The recovery codes are in ``codes``."""
+        self.go("/console/factor")
+        yield "off"
+        self.page.fill("#password", PASSWORD)
+        self.page.click("main button")
+        yield "begun"
+        app = pyotp.TOTP("".join(self.page.inner_text("pre").split()))
+        self.page.fill("#code", "000000")
+        self.page.click("main button")
+        yield "refused"
+        self.page.fill("#code", app.at(self.stage.service.clock()))
+        self.page.click("main button")
+        self.codes = self.page.inner_text("pre").split()
+        yield "codes"
+        self.page.click("text=I have kept them")
+        yield "on"
 
     def set_password(self, address: str) -> None:
         """Use a one-time address up."""
@@ -166,6 +186,24 @@ def console_stops(tour: Tour) -> Iterator[str]:
     yield "console-coverage-day"
     tour.go("/console/links/nobody")
     yield "console-not-found"
+    yield from factor_stops(tour)
+
+
+def factor_stops(tour: Tour) -> Iterator[str]:
+    """Turning the second factor on, and signing in with it."""
+    for name in tour.turn_factor_on():
+        yield f"console-factor-{name}"
+    tour.page.click("text=Sign out")
+    tour.page.fill("#email", ADMIN)
+    tour.page.fill("#password", PASSWORD)
+    tour.page.click("main button")
+    yield "console-code"
+    tour.page.fill("#code", "000000")
+    tour.page.click("text=Sign in")
+    tour.page.click("summary")
+    yield "console-code-wrong"
+    tour.page.fill("#recovery", tour.codes[0])
+    tour.page.click("text=Sign in with it")
 
 
 def admin_stops(tour: Tour) -> Iterator[str]:

@@ -1,7 +1,11 @@
 """Commands about accounts of individuals."""
 
 import re
+from datetime import UTC, datetime
 
+import pyotp
+
+from ga_sync import bootstrap, settings
 from tests.cli.ended import Cli
 
 
@@ -35,3 +39,21 @@ def test_a_refused_account_says_what_to_do(installed: Cli) -> None:
     assert installed("user", "add", "ada@example.com", "--role", "admin", "--customer", "*").code == 0
     assert add("Ada@Example.com", "console", "acme") == 1
     assert installed("user", "disable", "bob@example.com", "--yes").code == 4
+
+
+def test_a_second_factor_that_was_lost_is_reset(installed: Cli) -> None:
+    added = installed("user", "add", "ada@example.com", "--role", "console", "--customer", "acme")
+    assert installed("user", "reset", "ada@example.com", "--yes").code == 4
+    with bootstrap.Service(settings.load(), google=False) as service:
+        words = "four words are enough"
+        person = service.users.set_password(added.out.strip().rpartition("/")[2], words)
+        secret = service.factors.begin(person, words, "192.0.2.1").secret.reveal()
+        now = pyotp.TOTP(secret).at(datetime.now(UTC))
+        service.factors.confirm(person, now, "192.0.2.1", "")
+    (listed,) = installed.value("user", "list")
+    assert listed["second_factor"]
+    assert installed("user", "reset", "ada@example.com").code == 1
+    assert not installed.value("user", "reset", "ada@example.com", "--yes")["second_factor"]
+    (listed,) = installed.value("user", "list")
+    assert not listed["second_factor"]
+    assert {"factor.on", "factor.reset"} <= {event["verb"] for event in installed.value("audit")}

@@ -78,6 +78,15 @@ def invite(request: Asked, services: Wired, form: Sent) -> Template:
     return _people(who, services, made.address(services.settings.public_url), email)
 
 
+@post("/admin/people/reset", include_in_schema=False)
+@in_thread
+def reset_factor(request: Asked, services: Wired, form: Sent) -> Redirect:
+    """Turn off the second factor of somebody who lost it. Raises NotFound, and Conflict for one's own."""
+    who = viewer_of_form(request, services, form, admin=True)
+    services.factors.reset(form.first("email"), who.actor)
+    return Redirect("/admin/people", status_code=303)
+
+
 @post("/admin/people/disable", include_in_schema=False)
 @in_thread
 def disable(request: Asked, services: Wired, form: Sent) -> Redirect:

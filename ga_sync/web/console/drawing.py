@@ -1,8 +1,11 @@
-"""Small pictures as numbers: points of a line, bars of a chart, weeks of a calendar (pure)."""
+"""Small pictures as numbers: points of a line, bars of a chart, weeks of a calendar, a QR code (pure)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
+
+import segno
 
 from ga_sync.accounts.views import View
 
@@ -62,3 +65,28 @@ def weeks(days: Sequence[View]) -> list[Week]:
         found.append(Week(monday, row))
         monday += timedelta(WEEK)
     return found[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class QrCode:
+    """A QR code with its quiet zone, as one ``<path d>`` in a box of ``size`` by ``size``; what is drawn is dark."""
+
+    size: int
+    path: str
+
+
+def qr_code(text: str) -> QrCode:
+    """Text for a camera (ISO/IEC 18004, with error correction of at least level M)."""
+    rows = [tuple(row) for row in segno.make_qr(text, error="m").matrix_iter()]
+    return QrCode(len(rows), "".join(_runs(row, at) for at, row in enumerate(rows)))
+
+
+def _runs(row: Sequence[int], at: int) -> str:
+    """The dark runs of one row, each a rectangle."""
+    found, column = "", 0
+    for dark, group in groupby(row):
+        width = len(list(group))
+        if dark:
+            found += f"M{column} {at}h{width}v1h-{width}z"
+        column += width
+    return found

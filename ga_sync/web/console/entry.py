@@ -1,20 +1,27 @@
-"""Signing in and out, and the one-time address at which a person sets a password."""
+"""Signing in and out, and the one-time address at which a person sets a password.
+
+Where an account has a second factor, the password leads to a page that asks for the code; that alone gives a session.
+"""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
 
 from litestar import get, post
 from litestar.datastructures import Cookie
 from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
-from ga_sync.accounts.errors import Invalid, NotSignedIn, SignInRefused, SlowDown
+from ga_sync.accounts.errors import CodeRefused, CodeWanted, Invalid, NotSignedIn, SignInRefused, SlowDown
 from ga_sync.accounts.passwords import SHORTEST
-from ga_sync.accounts.sessions import SignedIn, session_cookie
-from ga_sync.web.console.viewer import Asked, cookie_of
+from ga_sync.accounts.sessions import SignedIn, pending_cookie, session_cookie
+from ga_sync.web.console.viewer import Asked, cookie_of, network_of
 from ga_sync.web.forms import Sent, form_token, require_own_form
 from ga_sync.web.services import Services, Wired
 from ga_sync.web.threads import in_thread
 
 HOME = "/console"
 _NOBODY = ""
+WRONG_CODE = "The code is wrong, or was used already. Wait for the next one, then try again."
 
 
 def safe_next(address: str) -> str:
@@ -52,27 +59,40 @@ def sign_in(request: Asked, services: Wired, form: Sent) -> Template | Redirect:
     """Begin a session; whatever was wrong is said in the same words, after the same work."""
     require_own_form(request, services, _NOBODY, form)
     email, address = form.first("email"), form.first("next")
-    network = request.client.host if request.client else ""
+    former = cookie_of(request, services)
     try:
-        begun = services.sessions.sign_in(
-            email, form.first("password"), network, cookie_of(request, services)
-        )
+        begun = services.sessions.sign_in(email, form.first("password"), network_of(request), former)
+    except CodeWanted as wanted:
+        return _owing(services, wanted, address)
     except SignInRefused:
         return _form(services, address, email, "The e-mail address or the password is wrong.", 401)
     except SlowDown as error:
-        wait = f"Too many attempts. Wait {error.retry_after} seconds, then try again."
-        return _form(services, address, email, wait, 429)
+        return _form(services, address, email, too_many(error), 429)
     return _welcome(services, begun, address)
 
 
-def _welcome(services: Services, begun: SignedIn, address: str) -> Redirect:
-    cookie = _cookie(services, begun.cookie, begun.max_age)
-    return Redirect(safe_next(address), status_code=303, cookies=[cookie])
+def too_many(error: SlowDown) -> str:
+    """What a page says to whoever has to wait."""
+    return f"Too many attempts. Wait {error.retry_after} seconds, then try again."
 
 
-def _cookie(services: Services, value: str, max_age: int) -> Cookie:
+def _welcome(services: Services, begun: SignedIn, address: str, *more: Cookie) -> Redirect:
+    cookies = [_cookie(services, begun.cookie, begun.max_age), *more]
+    return Redirect(safe_next(address), status_code=303, cookies=cookies)
+
+
+def _owing(services: Services, wanted: CodeWanted, address: str) -> Redirect:
+    """On to the page that asks for the code; the cookie is no session."""
+    cookie = _cookie(services, wanted.cookie, wanted.max_age, pending_cookie)
+    following = urlencode({"next": safe_next(address)})
+    return Redirect(f"/console/login/code?{following}", status_code=303, cookies=[cookie])
+
+
+def _cookie(
+    services: Services, value: str, max_age: int, name: Callable[[str], str] = session_cookie
+) -> Cookie:
     return Cookie(
-        key=session_cookie(services.settings.public_url),
+        key=name(services.settings.public_url),
         value=value,
         max_age=max_age,
         path="/",
@@ -80,6 +100,44 @@ def _cookie(services: Services, value: str, max_age: int) -> Cookie:
         httponly=True,
         samesite="lax",
     )
+
+
+@get("/console/login/code", include_in_schema=False)
+@in_thread
+def code_form(request: Asked, services: Wired) -> Template | Redirect:
+    """The form for the code; whoever does not owe one signs in first."""
+    address = safe_next(request.query_params.get("next", HOME))
+    pending = request.cookies.get(pending_cookie(services.settings.public_url))
+    try:
+        services.sessions.require_pending(pending)
+    except NotSignedIn:
+        return Redirect(f"/console/login?{urlencode({'next': address})}", status_code=303)
+    return _code_form(services, pending, address)
+
+
+def _code_form(
+    services: Services, pending: str | None, address: str, wrong: str = "", status: int = 200
+) -> Template:
+    context = {"token": form_token(services, pending or ""), "next": safe_next(address), "wrong": wrong}
+    return Template("console/code.html", context=context, status_code=status)
+
+
+@post("/console/login/code", include_in_schema=False)
+@in_thread
+def give_code(request: Asked, services: Wired, form: Sent) -> Template | Redirect:
+    """Begin the session that the password earned, with a code of the app or a recovery code."""
+    pending = request.cookies.get(pending_cookie(services.settings.public_url))
+    require_own_form(request, services, pending or _NOBODY, form)
+    code, address, former = form.first("code"), form.first("next"), cookie_of(request, services)
+    try:
+        begun = services.sessions.finish(pending, code, network_of(request), former)
+    except NotSignedIn:
+        return _form(services, address, "", "The five minutes for the code are over. Sign in again.", 401)
+    except CodeRefused:
+        return _code_form(services, pending, address, WRONG_CODE, 401)
+    except SlowDown as error:
+        return _code_form(services, pending, address, too_many(error), 429)
+    return _welcome(services, begun, address, _cookie(services, "", 0, pending_cookie))
 
 
 @post("/console/logout", include_in_schema=False)

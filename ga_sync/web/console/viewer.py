@@ -47,6 +47,11 @@ def cookie_of(request: Asked, services: Services) -> str | None:
     return request.cookies.get(session_cookie(services.settings.public_url))
 
 
+def network_of(request: Asked) -> str:
+    """The browser's network address, by which attempts are counted."""
+    return request.client.host if request.client else ""
+
+
 def viewer(request: Asked, services: Services, *, admin: bool = False) -> Viewer:
     """Who is signed in.
 
