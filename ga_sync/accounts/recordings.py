@@ -77,17 +77,18 @@ class Recordings:
         window: Window,
     ) -> View:
         """Which candidates the filter is true of, and which it may be true of; both in the order asked."""
-        check_recording_ids([recording_id for recording_id, _ in candidates], MAX_CANDIDATES)
+        ids = check_recording_ids([recording_id for recording_id, _ in candidates], MAX_CANDIDATES)
         opened = self._generations.open(link_id, customer_id, window)
         expression = self._generations.parse(filter_, opened.served.segments, bounded=False)
         used = opened.window
         truths = opened.served.index.match3(
             expression, candidates, used.first, used.last, false_on(opened.served)
         )
-        told = list(zip((recording_id for recording_id, _ in candidates), truths, strict=True))
         return {
-            "matches": [recording_id for recording_id, truth in told if truth],
-            "undecided": [recording_id for recording_id, truth in told if truth is None],
+            "matches": [recording_id for recording_id, truth in zip(ids, truths, strict=True) if truth],
+            "undecided": [
+                recording_id for recording_id, truth in zip(ids, truths, strict=True) if truth is None
+            ],
             **opened.about(),
         }
 
