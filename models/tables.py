@@ -10,6 +10,7 @@ from models.data_key import DataKey, Tombstone
 from models.day import Day, Reading
 from models.forget import Forget
 from models.grant import Grant
+from models.head import Head
 from models.job import Job, Lease
 from models.link import Link
 from models.meta import DataFact, KeyringFact
@@ -35,6 +36,7 @@ __all__ = [
     "Day",
     "Forget",
     "Grant",
+    "Head",
     "Job",
     "KeyringBase",
     "KeyringFact",

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from ga_sync.accounts.errors import NotFound, Paused
 from ga_sync.accounts.views import View, moment
+from ga_sync.index import heads
 from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache, Served
 from ga_sync.index.errors import InvalidWindow, UnknownSegment
@@ -175,7 +176,7 @@ class Generations:
         """Names and labels as people write them, each with the segments that carry it."""
         sealer = self._keyring.sealer(Owner("link", link_id))
         names: dict[str, list[str]] = {}
-        for held in index_store.segments(session, sealer, link_id, customer_id):
+        for held in heads.segments(session, sealer, link_id, customer_id):
             for name in {held.name, held.label} - {None}:
                 names.setdefault(str(name), []).append(held.segment_id)
         return names

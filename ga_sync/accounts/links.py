@@ -17,6 +17,7 @@ from ga_sync.accounts.queue import SYNC, wake, wanted_run
 from ga_sync.accounts.retention import Retention, oldest_day
 from ga_sync.accounts.views import View
 from ga_sync.sync import store as sync_store
+from ga_sync.sync.heads import Heading
 from ga_sync.sync.links import OpenLink, open_link, sealer_of
 from ga_sync.sync.window import local_day, wanted
 from jobs import store as jobs_store
@@ -207,10 +208,12 @@ class Links:
         if label is not None and not 1 <= len(label) <= LONGEST_LABEL:
             raise Invalid(f"label must have 1 to {LONGEST_LABEL} characters, or be null")
         with self._data.transaction() as session:
-            self._row(session, link_id, customer_id, lock=True)
+            link = self._row(session, link_id, customer_id, lock=True)
             sealer = sealer_of(self._keyring, link_id)
+            heading = Heading(session, link, sealer)
             row = sync_store.segment_row(session, sealer, link_id, segment_id)
             if row is None:
                 raise NotFound("there is no such segment in this link")
             sync_store.set_label(sealer, row, label)
+            heading.write()
             append(session, self._clock(), actor, "segment.label", link_id, customer_id)

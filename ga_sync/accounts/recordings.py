@@ -7,7 +7,7 @@ from ga_sync.accounts.errors import Invalid
 from ga_sync.accounts.generation import Generations, Opened, Window, false_on
 from ga_sync.accounts.names import check_recording_ids
 from ga_sync.accounts.views import View, moment, segment
-from ga_sync.index import store as index_store
+from ga_sync.index import heads
 from ga_sync.index.cache import IndexCache
 from ga_sync.index.cursor import Question, open_cursor, seal_cursor
 from ga_sync.index.errors import UnknownSegment
@@ -222,7 +222,7 @@ class Recordings:
         link, served = self._generations.serve(link_id, customer_id)
         with self._generations.session() as session:
             sealer = self._keyring.sealer(Owner("link", link_id))
-            held = index_store.segments(session, sealer, link_id, customer_id)
+            held = heads.segments(session, sealer, link_id, customer_id)
         stats = served.index.segment_stats()
         about = {"segments_checked_at": moment(link.segments_checked_at), "as_of": moment(served.as_of)}
         return [segment(one, stats.get(one.segment_id)) for one in held], about

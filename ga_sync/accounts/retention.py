@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from ga_sync.accounts import store
 from ga_sync.sync import change_store, forgets
 from ga_sync.sync.changelog import KEPT, Changelog, expire_days
+from ga_sync.sync.heads import Heading
 from ga_sync.sync.links import sealer_of
 from ga_sync.sync.window import local_day, oldest_kept
 from models.errors import DataKeyGone
@@ -59,6 +60,7 @@ class Retention:
             sealer = sealer_of(self._keyring, link.link_id)
         except DataKeyGone:  # it is being removed
             return
+        heading = Heading(session, link, sealer)
         now, changelog = self._clock(), Changelog(session, link, sealer)
         expired = expire_days(session, link, oldest_day(link, now), changelog)
         forgotten = self._keyring.forgets.of(link.link_id)
@@ -66,3 +68,4 @@ class Retention:
             forgets.apply(session, link, sealer, forgotten, changelog, self._new_id)
         if expired or changelog.touched:
             changelog.write(now)
+        heading.write()

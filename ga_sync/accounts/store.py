@@ -13,6 +13,7 @@ from models.change import Change
 from models.consent import Consent
 from models.day import Day, Reading
 from models.grant import Grant, GrantStatus
+from models.head import Head
 from models.link import Link, LinkStatus
 from models.meta import KEYRING_ID, DataFact
 from models.run import Run
@@ -171,7 +172,7 @@ def segment_count(session: Session, link_id: str) -> int:
 
 def erase_link(session: Session, link: Link, now: datetime) -> None:
     """Delete everything learnt through a link; its row stays as a receipt with nothing to read in it."""
-    for table in (Segment, Reading, Day, Run, Change):
+    for table in (Segment, Reading, Day, Run, Change, Head):
         session.execute(delete(table).where(table.link_id == link.link_id))
     link.status, link.epoch, link.removed_at = LinkStatus.REMOVED, link.epoch + 1, now
     link.unique_ref = link.property_ref = None

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from ga_sync.index import store
+from ga_sync.index import heads, store
 from ga_sync.index.codec import DayData
 from ga_sync.index.day import decode
 from ga_sync.index.errors import Closing, DamagedDay
@@ -199,12 +199,19 @@ class IndexCache:
     def _assembled(
         self, session: Session, link: Link, sealer: Sealer, known: Generation, before: Served | None
     ) -> Served:
+        strange = heads.look(session, sealer, link.link_id, link.customer_id)
         held = {one.day: one for one in store.days(session, link.link_id, link.customer_id)}
         segments = store.segments(session, sealer, link.link_id, link.customer_id)
         same = set() if before is None else {day for day, one in before.days.items() if held.get(day) == one}
         patch = before is not None and len(held.keys() - same) <= len(held) // 4
         wanted = [one for day, one in held.items() if not (patch and day in same)]
-        values, damaged = self._decoded(session, link, sealer, wanted)
+        put_back = {one.day: one for one in held.values() if one.reading_id in strange.readings}
+        values, damaged = self._decoded(
+            session, link, sealer, [one for one in wanted if one.day not in put_back]
+        )
+        damaged |= {day: one.damaged() for day, one in put_back.items()}
+        for reading_id in strange.unmarked:
+            self._damaged(reading_id, link.customer_id)
         if before is not None and patch:
             index = _patched(before.index, (before.days.keys() - same) | values.keys(), values)
         else:

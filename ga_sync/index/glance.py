@@ -9,7 +9,7 @@ import structlog
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from ga_sync.index import newest, store
+from ga_sync.index import heads, newest, store
 from ga_sync.index.codec import LazyDay, decode_hashes, open_day, prefix_bytes
 from ga_sync.index.errors import DamagedDay
 from ga_sync.index.expression import Expression
@@ -84,7 +84,9 @@ class Glance:
 
 
 def take(session: Session, link: Link, sealer: Sealer) -> Glance | None:
-    """Look at the link's generation; None where one is published just now, or a day does not open."""
+    """Look at the link's generation; None where one is published just now, or a day does not open or fit the head."""
+    if heads.look(session, sealer, link.link_id, link.customer_id).days:
+        return None
     known = Generation(link.generation, link.as_of)
     held = {one.day: one for one in store.days(session, link.link_id, link.customer_id)}
     segments = store.segments(session, sealer, link.link_id, link.customer_id)

@@ -1,14 +1,28 @@
 """Every SQL statement of the index, and nothing else: what a query needs from the database."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import LargeBinary, Select, func, literal_column, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    LargeBinary,
+    Select,
+    SQLColumnExpression,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.orm import Session, undefer
+from sqlalchemy.types import NullType
 
+from ga_sync.index.head import DayFact, Facts, SegmentFact, meaning
 from models.day import Day, Reading
+from models.head import Head
 from models.keyring import Sealer
 from models.link import Link, LinkStatus
 from models.segment import Segment
@@ -133,24 +147,93 @@ def mark_damaged(session: Session, reading_id: str, customer_id: str) -> None:
         reading.state, reading.reasons = "incomplete", sorted({*reading.reasons, "damaged"})
 
 
-def segments(session: Session, sealer: Sealer, link_id: str, customer_id: str) -> list[HeldSegment]:
-    """Every segment, opened."""
+def segments(
+    session: Session, sealer: Sealer, link_id: str, customer_id: str, strange: Container[str] = ()
+) -> list[HeldSegment]:
+    """Every segment, opened; of ``strange`` rows nothing but the number is believed."""
     rows = session.scalars(
         select(Segment).where(Segment.link_id == link_id, Segment.customer_id == customer_id)
     )
-    return sorted(
-        (_opened(sealer, row) for row in rows), key=lambda held: (len(held.segment_id), held.segment_id)
-    )
+    opened = (_opened(sealer, row, believed=row.row_id not in strange) for row in rows)
+    return sorted(opened, key=lambda held: (len(held.segment_id), held.segment_id))
 
 
-def _opened(sealer: Sealer, row: Segment) -> HeldSegment:
+def _opened(sealer: Sealer, row: Segment, *, believed: bool) -> HeldSegment:
+    number = sealer.open(row.place("segment_id"), row.segment_id).decode()
+    if not believed:
+        return HeldSegment(number, number, None, row.created_at, row.misses)
     label = None
     if row.label is not None:
         label = sealer.open(row.place("label", row.label_generation), row.label).decode()
     return HeldSegment(
-        segment_id=sealer.open(row.place("segment_id"), row.segment_id).decode(),
+        segment_id=number,
         name=sealer.open(row.place("name", row.name_generation), row.name).decode(),
         label=label,
         created_at=row.created_at,
         misses=row.misses,
+    )
+
+
+def _as_stored(*columns: SQLColumnExpression[Any]) -> list[ColumnElement[Any]]:
+    """As the driver gives them: the same each time, for half of the work."""
+    return [type_coerce(column, NullType()) for column in columns]
+
+
+_OF_LINK: BindParameter[str] = bindparam("link_id")
+_OF_CUSTOMER: BindParameter[str] = bindparam("customer_id")
+_DAY_FACTS = (
+    select(
+        Day.day,
+        Reading.reading_id,
+        *_as_stored(
+            Reading.state,
+            Reading.reasons,
+            Reading.time_zone,
+            Reading.began_at,
+            Reading.fetched_at,
+            Reading.seen,
+            Reading.recordings,
+            Reading.memberships,
+        ),
+    )
+    .join(Reading, (Day.link_id == Reading.link_id) & (Day.reading_id == Reading.reading_id))
+    .where(Day.link_id == _OF_LINK, Day.customer_id == _OF_CUSTOMER)
+)
+_SEGMENT_FACTS = select(
+    Segment.row_id,
+    Segment.name_generation,
+    Segment.label_generation,
+    *_as_stored(
+        Segment.label.is_(None), Segment.created_at, Segment.listed_at, Segment.found_at, Segment.misses
+    ),
+).where(Segment.link_id == _OF_LINK, Segment.customer_id == _OF_CUSTOMER)
+
+
+def head(session: Session, link_id: str, customer_id: str) -> Head | None:
+    """The link's head as it is committed now; None before the first."""
+    return session.scalars(
+        select(Head)
+        .where(Head.link_id == link_id, Head.customer_id == customer_id)
+        .execution_options(populate_existing=True)
+    ).first()
+
+
+def head_number(session: Session, link_id: str) -> int | None:
+    """How often the link's head was written."""
+    return session.scalar(select(Head.number).where(Head.link_id == link_id))
+
+
+def facts(session: Session, link_id: str, customer_id: str) -> Facts:
+    """What the rows of a link say, without opening any."""
+    link = {"link_id": link_id, "customer_id": customer_id}
+    return Facts(
+        session.scalar(select(Link.generation).where(Link.link_id == link_id)) or 0,
+        {
+            day: DayFact(reading, meaning(*rest), "damaged" in rest[1])
+            for day, reading, *rest in session.execute(_DAY_FACTS, link)
+        },
+        {
+            row: SegmentFact(name, label, meaning(*rest))
+            for row, name, label, *rest in session.execute(_SEGMENT_FACTS, link)
+        },
     )

@@ -63,10 +63,11 @@ def cleaned(data: DayData, forgotten: Forgotten, sealer: Sealer) -> DayData:
     return without(data, gone, sealer.key(stage.LOOKUP)) if gone else data
 
 
-def clean_staged(reading: Reading, forgotten: Forgotten, sealer: Sealer) -> None:
-    """A reading that is not published yet, rewritten in its place where it holds any."""
+def clean_staged(reading: Reading, forgotten: Forgotten, sealer: Sealer, new_id: Callable[[], str]) -> None:
+    """A reading that is not published yet, rewritten where it holds any; its former value opens in no row any more."""
     data = _opened(reading, sealer) if forgotten else None
     if data is not None and held(data, forgotten, sealer):
+        reading.reading_id = new_id()
         _write(reading, cleaned(data, forgotten, sealer), sealer)
 
 
@@ -95,7 +96,7 @@ def apply(
     for reading in store.published(session, link.link_id, link.customer_id):
         _apply_to_day(session, reading, sealer, forgotten, changelog, new_id)
     for staged in change_store.staged(session, link.link_id):
-        clean_staged(staged, forgotten, sealer)
+        clean_staged(staged, forgotten, sealer, new_id)
     for change in change_store.rows(session, link.link_id):
         _clean_account(change, forgotten, sealer)
     link.forgotten = len(forgotten)

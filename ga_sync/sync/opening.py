@@ -5,12 +5,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from ga_sync.index import heads
 from ga_sync.sync import shared_store, stage, store, turns
+from ga_sync.sync.heads import Heading
 from ga_sync.sync.links import open_link, sealer_of
 from ga_sync.sync.work import Work
 from jobs import registry
 from jobs.registry import Task
-from models.keyring import Keyring
+from models.keyring import Keyring, Sealer
 from models.link import Link, LinkStatus
 from models.run import Run, RunStatus
 
@@ -39,6 +41,7 @@ def open_work(
     run, wanted = _started(session, row, now, new_id)
     run_id = run.run_id
     store.discard_staged(session, row.link_id, keep_run=run_id)
+    _mend(session, row, sealer)
     published = store.published(session, row.link_id, row.customer_id)
     return Work(
         task=task,
@@ -56,6 +59,12 @@ def open_work(
         days={reading.day: stage.held_of(reading) for reading in published},
         done={reading.day: reading.time_zone for reading in store.staged(session, run_id, row.customer_id)},
     )
+
+
+def _mend(session: Session, row: Link, sealer: Sealer) -> None:
+    """What was put back is taken out of use before the run plans by it."""
+    if heads.compare(session, sealer, row.link_id, row.customer_id):
+        Heading(session, store.locked_link(session, row.link_id, row.customer_id, row.epoch), sealer).write()
 
 
 def _started(session: Session, row: Link, now: datetime, new_id: Callable[[], str]) -> tuple[Run, bool]:

@@ -13,6 +13,7 @@ from ga_sync.sync.calls import Calls
 from ga_sync.sync.changelog import Changelog, expire_days
 from ga_sync.sync.completeness import take_over
 from ga_sync.sync.forgets import apply, clean_staged
+from ga_sync.sync.heads import Heading
 from ga_sync.sync.outcome import GRANT_DEAD, Outcome
 from ga_sync.sync.segments import outlived
 from ga_sync.sync.window import local_day, oldest_kept
@@ -53,6 +54,7 @@ class Publisher:
         with self._data.transaction() as session:
             jobs_store.fence(session, work.task)
             link = store.locked_link(session, work.link.link_id, work.link.customer_id, work.link.epoch)
+            heading = Heading(session, link, work.sealer)
             now = self._clock()
             listed = work.listing is not None and self._apply_listing(session, link, work, work.listing)
             changelog = Changelog(session, link, work.sealer)
@@ -67,6 +69,7 @@ class Publisher:
             self._close(session, work, calls, outcome, now)
             self._mark(session, link, outcome, answered=staged)
             self._tell(session, link, work, outcome)
+            heading.write()
 
     def abandon(self, task: Task, run_id: str) -> None:
         """Close a run that stopped for a reason nobody foresaw; what it staged goes with the next run."""
@@ -114,7 +117,7 @@ class Publisher:
         held = store.published(session, work.link.link_id, work.link.customer_id)
         forgotten, shown = work.forgotten(), {reading.day: reading for reading in held}
         for reading in staged:
-            clean_staged(reading, forgotten, work.sealer)
+            clean_staged(reading, forgotten, work.sealer, self._new_id)
         accounts = {reading.day: stage.held_of(reading) for reading in staged}
         verdicts = take_over(accounts, {reading.day: stage.held_of(reading) for reading in held})
         sealed = {reading.day: reading for reading in held if reading.state == "complete"}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from ga_sync.index.day import DayData, build_day, build_day_from_columns, decode, encode
+from ga_sync.index.errors import DamagedDay
 from ga_sync.sync.completeness import Held, Verdict, judge
 from ga_sync.sync.fetch import Fetched
 from models.day import Reading
@@ -108,6 +109,8 @@ def unseal(reading: Reading, sealer: Sealer) -> DayData:
 
     Raises:
         SealBroken: the value was altered or moved.
-        DamagedDay: it opens, but is no day.
+        DamagedDay: it opens, but is no day, or it is quarantined.
     """
+    if "damaged" in reading.reasons:
+        raise DamagedDay("The stored day is quarantined. The next synchronisation reads it anew.")
     return decode(sealer.open(reading.place(), reading.value))

@@ -19,6 +19,7 @@ from ga_sync.accounts.generation import Window
 from ga_sync.accounts.recordings import Recordings
 from ga_sync.accounts.retention import Retention
 from ga_sync.analytics import errors as google
+from ga_sync.index import heads
 from ga_sync.index.cache import IndexCache
 from ga_sync.sync.forgets import entries
 from models.change import Change
@@ -208,6 +209,8 @@ def test_a_follower_ends_with_what_the_export_says(bench: Bench, examples: int) 
         fresh = Follower(house, limit)
         assert [one.catch_up() for one in [*story.followers, fresh]] == [true] * 3
         assert fresh.restarts == 0
+        with bench.data.reading() as session:
+            assert not heads.compare(session, bench.sealer(), bench.link_id, CUSTOMER)
 
     check()
 

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 from ga_sync.sync import store
+from ga_sync.sync.heads import Heading
 from models.day import Day
+from models.link import Link
 from models.segment import Segment
 from tests.sync.bench import INTERVAL, TODAY, Bench, back
 from tests.sync.fake_google import BUYERS, RETURNING
@@ -11,9 +13,12 @@ from tests.sync.fake_google import BUYERS, RETURNING
 
 def label(bench: Bench, text: str | None) -> None:
     with bench.data.transaction() as session:
+        link = session.get_one(Link, bench.link_id, with_for_update=True)
+        heading = Heading(session, link, bench.sealer())
         row = store.segment_row(session, bench.sealer(), bench.link_id, BUYERS)
         assert row is not None
         store.set_label(bench.sealer(), row, text)
+        heading.write()
 
 
 def held_label(bench: Bench) -> str | None:
