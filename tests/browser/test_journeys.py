@@ -321,6 +321,7 @@ def test_pages_are_small_and_quick(browser: Browser, stage: Stage) -> None:
         f"/connect/{grant_id}/progress",
         f"/connect/{grant_id}/disconnect",
         "/console",
+        "/console/factor",
         f"/console/links/{link_id}",
         f"/console/links/{link_id}/coverage",
         "/admin",
