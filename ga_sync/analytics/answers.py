@@ -1,7 +1,7 @@
 """One answer to a report: raw protobuf as columns, flags and quotas. Pure.
 
-The proto-plus wrappers cost ten times as much as the message under them, so rows are read from that:
-``RunReportResponse.pb(response)``. Shape of an answer:
+The proto-plus wrappers cost ten times as much as the message under them, so rows are read from that, and those of
+``rows`` not even from it. Shape of an answer:
 https://developers.google.com/analytics/devguides/reporting/data/v1/rest/v1beta/RunReportResponse
 """
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from ga_sync.analytics.errors import MalformedAnswer
 from ga_sync.analytics.quota import Kind, QuotaState, QuotaStatus
+from ga_sync.analytics.rows import Columns
 
 _METHOD = "run_report"
 _QUOTA_FIELDS = (
@@ -21,21 +22,6 @@ _QUOTA_FIELDS = (
     ("server_errors_per_project_per_hour", Kind.SERVER_ERRORS),
     ("potentially_thresholded_requests_per_hour", Kind.THRESHOLDED),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The rows of an answer, column by column, equally long; a report of the parameter alone has no audiences.
-
-    Attributes:
-        audiences: resource names as Google gave them.
-        ids: values of the parameter as Google gave them, junk among them.
-        events: event counts, none negative.
-    """
-
-    audiences: list[str]
-    ids: list[str]
-    events: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +77,29 @@ class ReportPage:
         return len(self.columns.ids)
 
 
-def read_page(answer: Any, dimensions: Sequence[str]) -> ReportPage:  # noqa: ANN401 - protobuf has no static type
+def read_page(
+    answer: Any,  # noqa: ANN401 - protobuf has no static type
+    dimensions: Sequence[str],
+    columns: Columns | None = None,
+) -> ReportPage:
     """One answer as columns.
 
     Args:
         answer: a raw ``RunReportResponse`` message.
         dimensions: names asked for, in order: the audience and the parameter, or the parameter alone.
+        columns: its rows, where they were read already and the message is without them.
 
     Raises:
         MalformedAnswer: its columns are not those asked for, a row has more or fewer, or a count is no count. A
             value that is merely not set counts as "" or 0.
     """
     headers = [header.name for header in answer.dimension_headers]
-    if headers != list(dimensions) and (headers or answer.rows):
+    if headers != list(dimensions) and (headers or answer.rows or columns):
         raise MalformedAnswer("the columns are not those asked for", _METHOD)
+    if columns is not None and len(dimensions) != 1 + bool(columns.audiences):
+        raise MalformedAnswer(f"{len(columns.ids)} rows have the wrong number of columns", _METHOD)
     return ReportPage(
-        columns=_columns(answer.rows, len(dimensions)),
+        columns=_columns(answer.rows, len(dimensions)) if columns is None else columns,
         row_count=_not_negative(answer.row_count),
         total=_total(answer.totals),
         flags=_flags(answer.metadata),
@@ -115,7 +108,7 @@ def read_page(answer: Any, dimensions: Sequence[str]) -> ReportPage:  # noqa: AN
 
 
 def _columns(rows: Any, width: int) -> Columns:  # noqa: ANN401
-    """One pass that touches each value once: this loop is what reading a day costs.
+    """One pass that touches each value once.
 
     Rows come sorted by audience, so its name is kept once a run of rows instead of once a row.
     """

@@ -13,7 +13,8 @@ from operator import or_
 import numpy as np
 from numpy.typing import NDArray
 
-from ga_sync.analytics.answers import Columns, Flags, ReportPage, next_offset, read_page
+from ga_sync.analytics.answers import Flags, ReportPage, next_offset, read_page
+from ga_sync.analytics.rows import Columns
 
 __all__ = [
     "JUNK",

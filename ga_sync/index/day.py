@@ -61,7 +61,7 @@ def build_day_from_columns(
     ranks = np.empty(len(ids), np.uint32)
     ranks[order] = np.arange(len(ids), dtype=np.uint32)
     segments = {segment: _bitmap(ranks[members[segment]]) for segment in sorted(members)}
-    return DayData(column([ids[at] for at in order]), hashes[order], segments)
+    return DayData(column(ids).take(order), hashes[order], segments)
 
 
 def _check(ids: Sequence[str], positions: Mapping[str, NDArray[np.integer]]) -> None:

@@ -9,7 +9,8 @@ from google.analytics import admin_v1alpha as admin
 from google.analytics import data_v1beta as data
 
 from ga_sync.analytics import listing
-from ga_sync.analytics.answers import Columns, Flags, read_page
+from ga_sync.analytics.answers import Flags, read_page
+from ga_sync.analytics.rows import Columns
 
 RECORDED = Path(__file__).parents[3] / "shared" / "google"
 

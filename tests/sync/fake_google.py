@@ -17,10 +17,11 @@ from datetime import UTC, date, datetime
 
 from google.analytics import data_v1beta as data
 
-from ga_sync.analytics.answers import Columns, Flags, ReportPage
+from ga_sync.analytics.answers import Flags, ReportPage
 from ga_sync.analytics.client import Audience, CustomDimension, Property, PropertySummary
 from ga_sync.analytics.errors import AnalyticsError
 from ga_sync.analytics.quota import QuotaState
+from ga_sync.analytics.rows import Columns
 
 PROPERTY = "properties/4711"
 PARAMETER = "sessioncam_id"
