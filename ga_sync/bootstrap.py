@@ -44,7 +44,9 @@ from jobs.registry import Registry
 from jobs.schedule import Retry
 from jobs.worker import Worker
 from models import kek_file, migrate
+from models.audit import append
 from models.errors import KeyringMismatch
+from models.forgets import LINK
 from models.kek import Kek
 from models.kek_chain import open_chain
 from models.kek_chain import open_kek as open_kek_of
@@ -52,8 +54,10 @@ from models.keyring import Keyring
 from models.meta import KEYRING_ID, DataFact
 from models.rotation import Rotated, rotation_of
 from models.sealed import Place, Secret
-from models.session import Store
+from models.session import EVERYBODY, Store
 from models.upsert import insert_into
+from oauth import places
+from oauth import store as oauth_store
 from oauth.consent import Consents
 from oauth.google import Google as OAuthGoogle
 from oauth.google import http_client
@@ -353,6 +357,14 @@ class Service:
         self.purge.bury_again()
         self.burial.again()
         self.retention.apply()
+
+    def accept_restored(self) -> int:
+        """Take restored data for the newest there are, though the keyring remembers later; how much was behind."""
+        with self.stores.data.transaction() as session:
+            tokens, headed = oauth_store.token_generations(session), index_store.headed(session)
+            append(session, self.clock(), "cli", "keyring.restored", self.keyring_id, EVERYBODY)
+        floors = self.keyring.floors
+        return floors.sink(places.GRANT, tokens) + floors.sink(LINK, dict.fromkeys(headed, 1))
 
     def worker(self, *, tick: float = 1.0) -> Worker:
         """A worker with every kind of job registered."""

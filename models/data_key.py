@@ -9,7 +9,10 @@ from models.base import KeyringBase, UtcDateTime
 
 
 class DataKey(KeyringBase):
-    """One data key, wrapped. Destroying it is deleting this row; its number is never given again."""
+    """One data key, wrapped. Destroying it is deleting this row; its number is never given again.
+
+    ``floor`` is how often at least what it seals was written (:mod:`models.floors`).
+    """
 
     __tablename__ = "data_keys"
     __table_args__ = (
@@ -25,6 +28,7 @@ class DataKey(KeyringBase):
     kek_version: Mapped[int] = mapped_column(Integer)
     wrapped: Mapped[bytes] = mapped_column(LargeBinary)
     check_value: Mapped[bytes] = mapped_column(LargeBinary)
+    floor: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

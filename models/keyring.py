@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from models import record
 from models.data_key import DataKey, Tombstone
 from models.errors import DataKeyGone, KekUnusable, KeyringExists, KeyringMissing, SealBroken
+from models.floors import Floors
 from models.forget import Forget
 from models.forgets import LINK, Forgets
 from models.kek import KEY_BYTES, Kek, Random
@@ -126,6 +127,7 @@ class Keyring:
         self._destructions = 0
         self.forgets = Forgets(store, _take_turns)
         self.outcomes = Outcomes(store)
+        self.floors = Floors(store)
 
     def initialise(self, now: datetime) -> str:
         """Give the store its id and the system's own keys.

@@ -83,15 +83,18 @@ class Outcomes:
         """
         now = self._clock()
         sealer = self._grant_sealer(answered, now)
+        floor, generation = self._keyring.floors.of(places.GRANT, answered.grant_id), 0
         with self._data.transaction() as session:
             grant = store.locked_grant(session, answered.grant_id)
             alive = grant is not None and grant.status not in CLOSED
             if grant is not None and alive:
+                grant.token_generation = generation = max(grant.token_generation, floor) + 1
                 self._keep(session, grant, sealer, answer, refresh_token, now)
                 store.consume_consents(session, grant.grant_id, now)
         if not alive:
             self._keyring.destroy([places.grant_owner(answered.grant_id)], answered.customer_id, now)
             raise StateRefused
+        self._keyring.floors.rise(places.GRANT, answered.grant_id, generation)
         return answered.ended(GrantStatus.ACTIVE, None)
 
     def _keep(
@@ -103,10 +106,8 @@ class Outcomes:
         refresh_token: Secret,
         now: datetime,
     ) -> None:
-        generation = grant.token_generation + 1
-        place = places.grant_token(grant.customer_id, grant.grant_id, generation)
+        place = places.grant_token(grant.customer_id, grant.grant_id, grant.token_generation)
         grant.token = sealer.seal(place, refresh_token.reveal().encode("ascii"))
-        grant.token_generation = generation
         grant.token_expires_at = protocol.ends_at(now, answer)
         grant.client_id = self._client_id
         grant.refreshed_at = now

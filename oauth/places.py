@@ -3,10 +3,12 @@
 from models.keyring import Owner
 from models.sealed import Place
 
+GRANT = "grant"
+
 
 def grant_owner(grant_id: str) -> Owner:
     """The data key that seals one grant's token."""
-    return Owner("grant", grant_id)
+    return Owner(GRANT, grant_id)
 
 
 def grant_token(customer_id: str, grant_id: str, generation: int) -> Place:

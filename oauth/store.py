@@ -38,6 +38,14 @@ def locked_grant(session: Session, grant_id: str) -> Grant | None:
     return session.get(Grant, grant_id, with_for_update=True, populate_existing=True)
 
 
+def token_generations(session: Session) -> dict[str, int]:
+    """How often the token of each grant was written."""
+    return {
+        row.grant_id: row.token_generation
+        for row in session.execute(select(Grant.grant_id, Grant.token_generation))
+    }
+
+
 def has_links(session: Session, grant_id: str) -> bool:
     """Whether any link that is not removed rests on the grant."""
     standing = exists().where(Link.grant_id == grant_id, Link.status != LinkStatus.REMOVED)

@@ -125,6 +125,8 @@ class Tokens:
     def _renew_once(self, grant: Grant) -> str | None:
         """An access token; None where this refresh token is no longer the grant's."""
         refresh_token = self._opened(grant)
+        if refresh_token is None:
+            return None
         asked_at = self._monotonic()
         try:
             answer = self._google.refresh(refresh_token)
@@ -136,14 +138,23 @@ class Tokens:
         generation = self._kept(grant, answer, refresh_token)
         return None if generation is None else self._hold(grant.grant_id, answer, generation, asked_at)
 
-    def _opened(self, grant: Grant) -> Secret:
-        """The grant's refresh token; only the client that it was given to may use it."""
+    def _opened(self, grant: Grant) -> Secret | None:
+        """The grant's refresh token; only the client that it was given to may use it. None where it was just replaced.
+
+        It is opened as one of the newest generation that was ever committed: an older row put back does not open.
+        """
         if grant.client_id != self._client_id:
             raise OurFault("client_id")
         assert grant.token is not None
-        place = places.grant_token(grant.customer_id, grant.grant_id, grant.token_generation)
+        floor = self._keyring.floors.of(places.GRANT, grant.grant_id)
+        if grant.token_generation < floor and self._usable(grant.grant_id).token_generation >= floor:
+            return None
+        newest = max(grant.token_generation, floor)
+        place = places.grant_token(grant.customer_id, grant.grant_id, newest)
         sealer = self._keyring.sealer(places.grant_owner(grant.grant_id))
-        return Secret(sealer.open(place, grant.token).decode("ascii"))
+        opened = Secret(sealer.open(place, grant.token).decode("ascii"))
+        self._keyring.floors.rise(places.GRANT, grant.grant_id, newest)
+        return opened
 
     def _gave_up(self, grant: Grant, reason: str) -> bool:
         """A grant that is purged sooner anyway (it has no links) keeps that date."""
@@ -171,7 +182,10 @@ class Tokens:
         )
         with self._data.transaction() as session:
             replaced = store.replace_token(session, grant.grant_id, generation, sealed, now, ends_at)
-        return generation + 1 if replaced else None
+        if not replaced:
+            return None
+        self._keyring.floors.rise(places.GRANT, grant.grant_id, generation + 1)
+        return generation + 1
 
     def _hold(self, grant_id: str, answer: TokenAnswer, generation: int, asked_at: float) -> str:
         life = answer.expires_in

@@ -22,7 +22,7 @@ from ga_sync.index.store import HeldDay
 from ga_sync.sync.completeness import worst
 from ga_sync.sync.window import local_day, oldest_kept, wanted
 from models.errors import DataKeyGone
-from models.keyring import Keyring, Owner
+from models.keyring import Keyring
 from models.link import Link, LinkStatus
 from models.session import Store
 
@@ -174,9 +174,8 @@ class Generations:
 
     def names(self, session: Session, link_id: str, customer_id: str) -> dict[str, list[str]]:
         """Names and labels as people write them, each with the segments that carry it."""
-        sealer = self._keyring.sealer(Owner("link", link_id))
         names: dict[str, list[str]] = {}
-        for held in heads.segments(session, sealer, link_id, customer_id):
+        for held in heads.segments(session, self._keyring, link_id, customer_id):
             for name in {held.name, held.label} - {None}:
                 names.setdefault(str(name), []).append(held.segment_id)
         return names

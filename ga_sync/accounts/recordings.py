@@ -221,8 +221,7 @@ class Recordings:
         """Every segment with its size, and when the list was last checked."""
         link, served = self._generations.serve(link_id, customer_id)
         with self._generations.session() as session:
-            sealer = self._keyring.sealer(Owner("link", link_id))
-            held = heads.segments(session, sealer, link_id, customer_id)
+            held = heads.segments(session, self._keyring, link_id, customer_id)
         stats = served.index.segment_stats()
         about = {"segments_checked_at": moment(link.segments_checked_at), "as_of": moment(served.as_of)}
         return [segment(one, stats.get(one.segment_id)) for one in held], about

@@ -75,6 +75,17 @@ def keyring_rotate(as_json: AsJson = False) -> None:
         )
 
 
+@keyring.command("restored")
+def keyring_restored(yes: Yes = False, as_json: AsJson = False) -> None:
+    """Say that the data were restored from a backup: tokens older than the keyring remembers are used again.
+
+    Stop every process first. Where nothing was restored this hides that somebody put rows back.
+    """
+    with bootstrap.Service(settings.load(), google=False) as service:
+        confirm("Take the data as they are for the newest there are?", yes=yes)
+        show({"behind": service.accept_restored()}, as_json=as_json)
+
+
 @key.command("create")
 def key_create(
     role: Annotated[str, typer.Option(help="admin, console or store.")],

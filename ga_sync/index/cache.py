@@ -124,7 +124,7 @@ class IndexCache:
             yield None
             return
         try:
-            glance = take(session, link, self._keyring.sealer(Owner("link", link.link_id)))
+            glance = take(session, link, self._keyring)
             try:
                 yield glance
             finally:
@@ -199,7 +199,7 @@ class IndexCache:
     def _assembled(
         self, session: Session, link: Link, sealer: Sealer, known: Generation, before: Served | None
     ) -> Served:
-        strange = heads.look(session, sealer, link.link_id, link.customer_id)
+        strange = heads.look(session, self._keyring, link.link_id, link.customer_id)
         held = {one.day: one for one in store.days(session, link.link_id, link.customer_id)}
         segments = store.segments(session, sealer, link.link_id, link.customer_id)
         same = set() if before is None else {day for day, one in before.days.items() if held.get(day) == one}

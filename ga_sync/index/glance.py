@@ -18,7 +18,8 @@ from ga_sync.index.store import Generation, HeldDay
 from models import record
 from models.day import Reading
 from models.errors import SealBroken
-from models.keyring import Sealer
+from models.forgets import LINK
+from models.keyring import Keyring, Owner, Sealer
 from models.link import Link
 from models.sealed import Sealed
 
@@ -83,9 +84,10 @@ class Glance:
         self.shelf.clear()
 
 
-def take(session: Session, link: Link, sealer: Sealer) -> Glance | None:
+def take(session: Session, link: Link, keyring: Keyring) -> Glance | None:
     """Look at the link's generation; None where one is published just now, or a day does not open or fit the head."""
-    if heads.look(session, sealer, link.link_id, link.customer_id).days:
+    sealer = keyring.sealer(Owner(LINK, link.link_id))
+    if heads.look(session, keyring, link.link_id, link.customer_id).days:
         return None
     known = Generation(link.generation, link.as_of)
     held = {one.day: one for one in store.days(session, link.link_id, link.customer_id)}

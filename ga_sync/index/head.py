@@ -86,6 +86,7 @@ class Off:
 
 
 NOTHING = Off({}, frozenset(), frozenset(), generation=False)
+HEADLESS = Off({}, frozenset(), frozenset({"head"}), generation=False)
 
 
 def _moment(part: object) -> str:

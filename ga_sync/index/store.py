@@ -218,6 +218,11 @@ def head(session: Session, link_id: str, customer_id: str) -> Head | None:
     ).first()
 
 
+def headed(session: Session) -> list[str]:
+    """The links that have a head."""
+    return list(session.scalars(select(Head.link_id)))
+
+
 def head_number(session: Session, link_id: str) -> int | None:
     """How often the link's head was written."""
     return session.scalar(select(Head.number).where(Head.link_id == link_id))

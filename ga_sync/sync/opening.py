@@ -6,13 +6,14 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from ga_sync.index import heads
+from ga_sync.index.head import HEADLESS
 from ga_sync.sync import shared_store, stage, store, turns
 from ga_sync.sync.heads import Heading
 from ga_sync.sync.links import open_link, sealer_of
 from ga_sync.sync.work import Work
 from jobs import registry
 from jobs.registry import Task
-from models.keyring import Keyring, Sealer
+from models.keyring import Keyring
 from models.link import Link, LinkStatus
 from models.run import Run, RunStatus
 
@@ -41,7 +42,7 @@ def open_work(
     run, wanted = _started(session, row, now, new_id)
     run_id = run.run_id
     store.discard_staged(session, row.link_id, keep_run=run_id)
-    _mend(session, row, sealer)
+    _mend(session, row, keyring)
     published = store.published(session, row.link_id, row.customer_id)
     return Work(
         task=task,
@@ -61,10 +62,14 @@ def open_work(
     )
 
 
-def _mend(session: Session, row: Link, sealer: Sealer) -> None:
+def _mend(session: Session, row: Link, keyring: Keyring) -> None:
     """What was put back is taken out of use before the run plans by it."""
-    if heads.compare(session, sealer, row.link_id, row.customer_id):
-        Heading(session, store.locked_link(session, row.link_id, row.customer_id, row.epoch), sealer).write()
+    found = heads.compare(session, keyring, row.link_id, row.customer_id)
+    if found is HEADLESS:
+        heads.tell(found, row.link_id)
+    if found:
+        link = store.locked_link(session, row.link_id, row.customer_id, row.epoch)
+        Heading(session, link, sealer_of(keyring, row.link_id)).write()
 
 
 def _started(session: Session, row: Link, now: datetime, new_id: Callable[[], str]) -> tuple[Run, bool]:

@@ -150,6 +150,13 @@ def test_the_key_encryption_key_is_rotated_again_and_again(installed: Cli) -> No
     assert installed.value("keyring", "status")["kek_versions"] == {"3": before["data_keys"]}
 
 
+def test_restored_data_are_accepted_with_a_word_that_the_audit_log_keeps(linked: Linked) -> None:
+    cli = linked.cli
+    assert cli("keyring", "restored").code == 1
+    assert cli.value("keyring", "restored", "--yes") == {"behind": 0}
+    assert "keyring.restored" in {one["verb"] for one in cli.value("audit")}
+
+
 def test_a_key_from_the_environment_is_rotated_to_the_next(
     installed: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,12 +86,14 @@ class Operator:
         return parsed.set(drivername="postgresql").render_as_string(hide_password=False)
 
     @contextmanager
-    def started(self) -> Iterator[TestClient[Litestar]]:
-        """`ga-sync db upgrade`, and a server with its worker over what was restored."""
+    def started(self, *, told: bool = True) -> Iterator[TestClient[Litestar]]:
+        """`ga-sync db upgrade`, `ga-sync keyring restored`, and a server with its worker over what was restored."""
         stores = bootstrap.open_stores(self.house.service.settings)
         stores.upgrade()
         stores.close()
         with bootstrap.Service(self.house.service.settings, clock=self.house.clock) as service:
+            if told:
+                service.accept_restored()
             service.prepare()
             with create_app_client(service) as client:
                 self.work = lambda: service.worker().run_due(limit=50)
@@ -155,6 +157,27 @@ def test_a_restored_backup_answers_as_before_and_revives_nothing(operator: Opera
         operator.work()
         run = client.get(f"/v1/links/{link_id}", headers=headers).json()["last_run"]
         assert run["status"] == "succeeded"
+
+
+def test_a_token_of_before_the_grant_was_connected_again_is_used_once_a_restore_is_told(
+    operator: Operator,
+) -> None:
+    house = operator.house
+    grant_id, link_id = house.linked()
+    operator.back_up()
+    house.consent(grant_id=grant_id)
+    operator.lose(house.urls[0])
+    operator.run("Restore the data")
+    headers = house.headers()
+    found = []
+    for told in (False, True):
+        with operator.started(told=told) as client:
+            house.forward(hours=2)
+            operator.work()
+            run = client.get(f"/v1/links/{link_id}", headers=headers).json()["last_run"]
+            grant = client.get(f"/v1/grants/{grant_id}", headers=headers).json()
+            found.append((run["status"], grant["status"]))
+    assert found == [("failed", "active"), ("succeeded", "active")]
 
 
 def test_nothing_is_left_but_the_copies_and_everything_comes_back(operator: Operator) -> None:

@@ -210,7 +210,7 @@ def test_a_follower_ends_with_what_the_export_says(bench: Bench, examples: int) 
         assert [one.catch_up() for one in [*story.followers, fresh]] == [true] * 3
         assert fresh.restarts == 0
         with bench.data.reading() as session:
-            assert not heads.compare(session, bench.sealer(), bench.link_id, CUSTOMER)
+            assert not heads.compare(session, bench.keyring, bench.link_id, CUSTOMER)
 
     check()
 

@@ -1,5 +1,6 @@
 """A whole row that is put back to what it was opens by itself; the link's head knows that it was another one since."""
 
+import os
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -8,12 +9,16 @@ from sqlalchemy import event
 from structlog.testing import capture_logs
 
 from ga_sync.accounts.forgetting import Forgetting
+from ga_sync.accounts.generation import Window
 from ga_sync.accounts.links import Links
+from ga_sync.accounts.recordings import Recordings
 from ga_sync.accounts.retention import Retention
 from ga_sync.index import heads
 from ga_sync.index.cache import IndexCache
 from ga_sync.index.head import NOTHING
+from ga_sync.index.store import headed as headed_links
 from ga_sync.index.store import mark_damaged
+from models.link import LinkStatus
 from models.sealed import Sealed
 from tests.sync.bench import CUSTOMER, Bench, back, new_id
 from tests.sync.fake_google import BUYERS, RETURNING
@@ -29,7 +34,7 @@ def of_day(day: date) -> Callable[[Row], bool]:
 def named(bench: Bench) -> dict[str, tuple[str, str | None]]:
     """Name and label of each segment, as the doors show them."""
     with bench.data.reading() as session:
-        held = heads.segments(session, bench.sealer(), bench.link_id, CUSTOMER)
+        held = heads.segments(session, bench.keyring, bench.link_id, CUSTOMER)
     return {one.segment_id: (one.name, one.label) for one in held}
 
 
@@ -109,6 +114,18 @@ def test_a_day_put_back_is_noticed_is_not_served_and_is_read_anew(bench: Bench) 
     assert bench.days()[YESTERDAY] == {BUYERS: {"late", "often"}, RETURNING: {"often", "late"}}
     assert YESTERDAY in bench.served(cache).index.days
     assert alarms(bench) == []
+
+
+def test_a_first_page_shows_nothing_that_was_put_back(bench: Bench) -> None:
+    """Also where the index is not in memory."""
+    before = changed(bench)
+    put_back_day(before)
+    cache = IndexCache(bench.keyring, 10**9, start=lambda _work: None)
+    recordings = Recordings(bench.data, bench.keyring, cache, clock=bench.clock, random=os.urandom)
+    page = recordings.query(bench.link_id, CUSTOMER, {"segment": BUYERS}, Window(), 50, None)
+    assert page["completeness"]["days"]["incomplete"] == 1
+    assert {"often", "buyer-0-0", "buyer-2-0"} < set(page["recording_ids"])
+    assert {"late", "buyer-1-0"}.isdisjoint(page["recording_ids"])
 
 
 def test_a_run_notices_a_day_put_back_by_itself_and_reads_it_anew(bench: Bench) -> None:
@@ -256,7 +273,7 @@ def test_an_altered_head_is_told_of_and_is_written_anew(bench: Bench) -> None:
     broken.rows["heads"][0]["value"] = Sealed(box.ciphertext[:-1] + bytes([box.ciphertext[-1] ^ 1]))
     broken.put_back("heads")
     with bench.data.reading() as session:
-        assert heads.look(session, bench.sealer(), bench.link_id, CUSTOMER) is NOTHING
+        assert heads.look(session, bench.keyring, bench.link_id, CUSTOMER) is NOTHING
     bench.sync()
     assert alarms(bench) == []
     put_back_day(broken)
@@ -273,6 +290,36 @@ def test_a_link_without_a_head_is_served_and_gets_one_with_the_next_write(bench:
     assert len(bench.served(fresh(bench)).index.days) == 6
     links(bench).label(bench.link_id, CUSTOMER, BUYERS, "label", "test")
     assert Snapshot(bench.data).rows["heads"][0]["number"] == 1
+
+
+def test_a_head_that_was_deleted_is_missed(bench: Bench) -> None:
+    """The keyring remembers that there was one; a removed link has none and misses none."""
+    bench.sync()
+    assert alarms(bench) == []
+    none = Snapshot(bench.data)
+    none.rows["heads"] = []
+    none.put_back("heads")
+    for _ in range(2):
+        assert alarms(bench) == [("heads", bench.link_id)]
+    assert alarms(bench, bench.sync) == [("heads", bench.link_id)]
+    assert alarms(bench) == []
+    none.put_back("heads")
+    bench.change_link(status=LinkStatus.REMOVED)
+    with bench.data.reading() as session:
+        assert heads.look(session, bench.keyring, bench.link_id, CUSTOMER) is NOTHING
+
+
+def test_data_restored_from_before_the_heads_are_accepted_with_a_word(bench: Bench) -> None:
+    bench.sync()
+    assert alarms(bench) == []
+    none = Snapshot(bench.data)
+    none.rows["heads"] = []
+    none.put_back("heads")
+    with bench.data.reading() as session:
+        headed = headed_links(session)
+    assert bench.keyring.floors.sink("link", dict.fromkeys(headed, 1)) == 1
+    assert alarms(bench) == []
+    assert alarms(bench, bench.sync) == []
 
 
 def test_a_restored_backup_raises_no_alarm_and_goes_on(bench: Bench) -> None:
