@@ -78,4 +78,7 @@ def independent_open(key: bytes, place: Place, record: bytes) -> bytes:
         opener = Cipher(AES256(key), GCM(chunk[7:19], chunk[-16:])).decryptor()
         opener.authenticate_additional_data(bound)
         plain += opener.update(chunk[19:-16]) + opener.finalize()
-    return plain
+    value, mark, padding = plain.rpartition(b"\x80")
+    assert mark
+    assert not padding.strip(b"\0")
+    return value

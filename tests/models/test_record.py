@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,11 @@ from tests.models.bench import MIB, PLACE, independent_open
 
 KEY = bytes(range(32))
 FULL = MIB + record.OVERHEAD
+THREE = 3 * MIB - 5
+"""What is sealed as three whole chunks."""
 SIZES = [0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB]
+# Inside the encryption: powers of two, then sixteenths of one.
+BUCKETS = [64 << n for n in range(11)] + [4096 * part << n for n in range(7) for part in range(17, 33)]
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 places = st.builds(Place, names, names, names, names, st.integers(0, 2**63))
 
@@ -37,9 +42,75 @@ def test_what_is_sealed_opens_here_and_by_the_description_alone(size: int) -> No
     assert independent_open(KEY, PLACE, box.ciphertext) == plaintext
 
 
-@pytest.mark.parametrize(("size", "chunks"), list(zip(SIZES, [1, 1, 1, 1, 2, 3], strict=True)))
-def test_a_record_is_35_bytes_a_chunk_longer_than_its_plaintext(size: int, chunks: int) -> None:
-    assert len(sealed(bytes(size)).ciphertext) == size + 35 * chunks
+@pytest.mark.parametrize(
+    ("size", "inside", "chunks"),
+    [
+        (0, 64, 1),
+        (63, 64, 1),
+        (64, 128, 1),
+        (40_000, 65_536, 1),
+        (65_535, 65_536, 1),
+        (65_536, 69_632, 1),
+        (MIB - 1, MIB, 1),
+        (MIB, MIB * 17 // 16, 2),
+        (3 * MIB, MIB * 25 // 8, 4),
+    ],
+)
+def test_a_record_is_35_bytes_a_chunk_longer_than_what_its_plaintext_is_padded_to(
+    size: int, inside: int, chunks: int
+) -> None:
+    assert len(sealed(bytes(size)).ciphertext) == inside + 35 * chunks
+    assert record.messages(size) == chunks
+
+
+@given(
+    st.sampled_from([bucket for bucket in BUCKETS if bucket < 2 * MIB]),
+    st.integers(-2, 2),
+    st.sampled_from([b"\0", b"\x80", b"x"]),
+)
+def test_every_length_around_a_bucket_comes_back_whole_whatever_it_ends_with(
+    bucket: int, off: int, last: bytes
+) -> None:
+    plaintext = bytes(bucket + off - 1) + last
+    box = sealed(plaintext)
+    assert record.open_(KEY, PLACE, box) == plaintext
+    assert independent_open(KEY, PLACE, box.ciphertext) == plaintext
+
+
+@given(st.integers(0, 5 * MIB), st.integers(0, 5 * MIB))
+def test_lengths_of_one_bucket_look_alike_and_none_grows_by_more_than_a_sixteenth_from_64_kib_on(
+    one: int, other: int
+) -> None:
+    def bucket(size: int) -> int:
+        return next(bucket for bucket in BUCKETS if bucket > size)
+
+    for size in (one, other):
+        assert record.padded(size) == bucket(size)
+        assert size < 64 * 1024 or bucket(size) <= (size + 1) * 17 / 16
+    alike = len(sealed(bytes(one)).ciphertext) == len(sealed(bytes(other)).ciphertext)
+    assert alike == (bucket(one) == bucket(other))
+
+
+@pytest.mark.parametrize(
+    "inside", [b"", b"\0", bytes(64), b"value", b"value\x80\0\1", b"\x80" + bytes(63) + b"x"]
+)
+def test_what_is_authentic_but_not_padded_as_ours_does_not_open(inside: bytes) -> None:
+    """Only a mistake of ours can seal such a value; it ends in the words of every other refusal."""
+    nonce = os.urandom(12)
+    closed = AESGCM(KEY).encrypt(nonce, inside, record.associated_data(PLACE, 7, 0, 1))
+    box = Sealed(record.HEADER.pack(0x47, 1, 1, 7) + nonce + closed)
+    assert refused(box) == "a sealed value does not open in its place"
+
+
+def test_a_value_whose_padding_fills_chunks_of_its_own_opens_and_its_beginning_does_too() -> None:
+    """From 32 MiB on a sixteenth is longer than a chunk, so whole chunks are padding."""
+    plaintext = b"x" * (32 * MIB)
+    data = sealed(plaintext).ciphertext
+    assert len(data) == 34 * FULL
+    assert record.open_(KEY, PLACE, Sealed(data)) == plaintext
+    assert record.open_prefix(KEY, PLACE, Sealed(data[: 2 * FULL]), len(data)) == plaintext[: 2 * MIB]
+    beyond = record.open_prefix(KEY, PLACE, Sealed(data[: 33 * FULL]), len(data))
+    assert beyond == plaintext + b"\x80" + bytes(MIB - 1)
 
 
 @given(places, st.binary(max_size=200), st.integers(0, 2**32 - 1))
@@ -98,12 +169,12 @@ def test_any_extension_is_noticed(more: int) -> None:
 
 def test_chunks_can_be_neither_dropped_repeated_reordered_nor_mixed() -> None:
     def pieces() -> list[bytes]:
-        data = sealed(bytes(3 * MIB)).ciphertext
+        data = sealed(bytes(THREE)).ciphertext
         return [data[start : start + FULL] for start in range(0, len(data), FULL)]
 
     a, b, c = pieces()
-    other = sealed(bytes(3 * MIB), replace(PLACE, row="row-2")).ciphertext[:FULL]
-    assert record.open_(KEY, PLACE, Sealed(a + b + c)) == bytes(3 * MIB)
+    other = sealed(bytes(THREE), replace(PLACE, row="row-2")).ciphertext[:FULL]
+    assert record.open_(KEY, PLACE, Sealed(a + b + c)) == bytes(THREE)
     for wrong in ([a, b], [b, c], [a], [a, c, b], [a, b, b], [a, b, c, c], [other, b, c]):
         refused(Sealed(b"".join(wrong)))
 
@@ -115,13 +186,14 @@ def test_the_chunks_at_the_beginning_open_without_the_others(size: int) -> None:
     for wanted in {1, min(size, MIB), min(size, MIB + 1), size}:
         prefix = Sealed(data[: record.prefix_bytes(wanted)])
         opened = record.open_prefix(KEY, PLACE, prefix, len(data)) if wanted else b""
-        assert plaintext.startswith(opened)
+        whole = plaintext + b"\x80" + bytes(record.padded(size) - size - 1)
+        assert (plaintext if len(prefix.ciphertext) >= len(data) else whole).startswith(opened)
         assert len(opened) >= min(wanted, size)
 
 
 def test_a_prefix_shows_nothing_but_the_true_beginning_of_the_whole_value() -> None:
     """Neither altered, cut inside a chunk, moved, nor with chunks of another number or of a value of another length."""
-    data = sealed(os.urandom(3 * MIB - 5)).ciphertext
+    data = sealed(os.urandom(THREE)).ciphertext
     total, one, two = len(data), data[:FULL], data[: 2 * FULL]
     assert (
         record.open_prefix(KEY, PLACE, Sealed(two), total)

@@ -40,7 +40,8 @@ GCM = {
 PLACE = Place("acme", "links", "property", "l1", 3)
 OURS = Sealed(
     bytes.fromhex(
-        "47010100000007a0a1a2a3a4a5a6a7a8a9aaabdfea9d3860890279000be7cb6a92654450c658199739baaec04c8ba20897"
+        "47010100000007a0a1a2a3a4a5a6a7a8a9aaabdfea9d3860890279000be7cb6a92e326bbf88116cf6a68174f250148bb8a"
+        "d47c017725ce45e976f73e7cb67fdf4f366603f1d5d68fcdff992f2c743f7186ed2d61196c3f9eb52da72aece2212a321c22"
     )
 )
 
