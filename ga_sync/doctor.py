@@ -12,6 +12,7 @@ from ga_sync import bootstrap
 from ga_sync.settings import Settings, SettingsError
 from models import migrate
 from models.errors import ModelsError
+from models.messages import LIMIT, Messages, remedy
 
 REACH_SECONDS = 3.0
 
@@ -70,8 +71,20 @@ def _stores(settings: Settings, stores: bootstrap.Stores) -> Iterator[Finding]:
     yield _checked("keyring store", lambda: migrate.require_current(stores.keyring, scripts, "keyring"))
     yield _checked("data store", lambda: migrate.require_current(stores.data, scripts, "data"))
     yield _checked("key-encryption key", lambda: bootstrap.open_kek(settings))
-    yield _checked("keyring", lambda: bootstrap.open_keyring(settings, stores).keyring_id())
+    opened = _checked("keyring", lambda: bootstrap.open_keyring(settings, stores).keyring_id())
+    yield opened
+    if opened.level == "ok":
+        yield from _half_spent(Messages(stores.keyring))
     yield _checked("keyring of this data", lambda: bootstrap.same_keyring(settings, stores))
+
+
+def _half_spent(messages: Messages) -> Iterator[Finding]:
+    for kind, owner_id, sealed in messages.beyond_half():
+        yield Finding(
+            "warning",
+            f"key of {kind} {owner_id}",
+            f"it has sealed {sealed} messages, and at {LIMIT} it seals no more: before that, {remedy(kind)}",
+        )
 
 
 def _warnings(settings: Settings) -> Iterator[Finding]:

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Integer, LargeBinary, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import KeyringBase, UtcDateTime
 
@@ -30,6 +30,13 @@ class DataKey(KeyringBase):
     check_value: Mapped[bytes] = mapped_column(LargeBinary)
     floor: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    messages: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+
+
+def newest(session: Session, owner_kind: str, owner_id: str) -> DataKey | None:
+    """An owner's key: of several the newest version."""
+    own = select(DataKey).where(DataKey.owner_kind == owner_kind, DataKey.owner_id == owner_id)
+    return session.scalars(own.order_by(DataKey.version.desc()).limit(1)).first()
 
 
 class Tombstone(KeyringBase):

@@ -7,7 +7,8 @@ ModelsError
 │   ├── KeyringMismatch     the data belongs to another keyring
 │   ├── KeyringExists       ``keyring init`` would overwrite
 │   ├── KekUnusable         the key-encryption key is absent, malformed or the wrong one
-│   └── DataKeyGone         a data key was destroyed: what it sealed is unreadable for ever
+│   ├── DataKeyGone         a data key was destroyed: what it sealed is unreadable for ever
+│   └── DataKeySpent        a data key has sealed as many messages as it may
 └── SealBroken          a sealed value does not open in its place
 """
 
@@ -42,6 +43,10 @@ class KekUnusable(KeyringError):
 
 class DataKeyGone(KeyringError):
     """The data key was destroyed, so nothing it sealed can be opened again."""
+
+
+class DataKeySpent(KeyringError):
+    """The data key has sealed as many messages as it may; what it sealed opens as before."""
 
 
 class SealBroken(ModelsError):

@@ -17,12 +17,13 @@ from sqlalchemy import delete, func, inspect, select
 from sqlalchemy.orm import Session
 
 from models import record
-from models.data_key import DataKey, Tombstone
+from models.data_key import DataKey, Tombstone, newest
 from models.errors import DataKeyGone, KekUnusable, KeyringExists, KeyringMissing, SealBroken
 from models.floors import Floors
 from models.forget import Forget
 from models.forgets import LINK, Forgets
 from models.kek import KEY_BYTES, Kek, Random
+from models.messages import Count, Messages
 from models.meta import KEK_PRIMARY, KEYRING_ID, KeyringFact
 from models.outcomes import Outcomes
 from models.sealed import Place, Sealed
@@ -33,7 +34,7 @@ SYSTEM_CUSTOMER = "*"
 Alarm = Callable[[Place], object]
 
 
-def _nobody(_place: Place) -> None:
+def _nobody(*_told: object) -> None:
     """Nobody is told."""
 
 
@@ -57,8 +58,11 @@ def derive(data_key: bytes, info: str, length: int = KEY_BYTES) -> bytes:
 class Sealer:
     """Seals and opens under one owner's data key; the key itself never leaves this object."""
 
-    def __init__(self, dek_id: int, data_key: bytes, random: Random, alarm: Alarm = _nobody) -> None:
+    def __init__(
+        self, dek_id: int, data_key: bytes, random: Random, alarm: Alarm = _nobody, count: Count = _nobody
+    ) -> None:
         self._dek_id, self._data_key, self._random, self._alarm = dek_id, data_key, random, alarm
+        self._count = count
         self._derived: dict[str, bytes] = {}
 
     def key(self, purpose: str) -> bytes:
@@ -72,7 +76,8 @@ class Sealer:
         return hmac.new(self.key(f"bidx|{purpose}"), value.encode(), hashlib.sha256).digest()
 
     def seal(self, place: Place, plaintext: bytes) -> Sealed:
-        """Seal for one place."""
+        """Seal for one place. Raises DataKeySpent, DataKeyGone where the key may seal no more, or is gone."""
+        self._count(self._dek_id, record.messages(len(plaintext)))
         return record.seal(self._column_key(place), self._dek_id, place, plaintext, self._random)
 
     def open(self, place: Place, sealed: Sealed) -> bytes:
@@ -118,6 +123,7 @@ class Keyring:
         random: Random,
         monotonic: Callable[[], float],
         alarm: Alarm = _nobody,
+        messages: Messages | None = None,
     ) -> None:
         """The keys in ``store``; ``alarm`` is told the place of every value that does not open there."""
         self._store, self._kek, self._random, self._monotonic = store, kek, random, monotonic
@@ -128,6 +134,7 @@ class Keyring:
         self.forgets = Forgets(store, _take_turns)
         self.outcomes = Outcomes(store)
         self.floors = Floors(store)
+        self.messages = messages or Messages(store)
 
     def initialise(self, now: datetime) -> str:
         """Give the store its id and the system's own keys.
@@ -195,12 +202,12 @@ class Keyring:
 
     def _read(self, owner: Owner) -> Sealer:
         with self._store.reading() as session:
-            row = _newest(session, owner)
+            row = newest(session, owner.kind, owner.id)
         if row is None:
             with self._lock:
                 self._cache.pop(owner, None)
             raise DataKeyGone(f"the key of {owner.kind} {owner.id} is gone")
-        return Sealer(row.dek_id, self._unwrap(owner, row), self._random, self._alarm)
+        return Sealer(row.dek_id, self._unwrap(owner, row), self._random, self._alarm, self.messages.take)
 
     def destroy(self, owners: Iterable[Owner], customer_id: str, now: datetime) -> bool:
         """Destroy keys and bury their owners, in one transaction; safe to repeat.
@@ -274,15 +281,6 @@ class Keyring:
         if not hmac.compare_digest(derive(data_key, "kcv", 16), row.check_value):
             raise KekUnusable("a data key does not match its check value: restore the keyring store")
         return data_key
-
-
-def _newest(session: Session, owner: Owner) -> DataKey | None:
-    return session.scalars(
-        select(DataKey)
-        .where(DataKey.owner_kind == owner.kind, DataKey.owner_id == owner.id)
-        .order_by(DataKey.version.desc())
-        .limit(1)
-    ).first()
 
 
 def _take_turns(session: Session) -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from ga_sync import bootstrap, doctor, settings
+from models.data_key import DataKey
 from models.errors import KekUnusable, KeyringExists, KeyringMismatch, StoreNotReady
+from models.keyring import SYSTEM
+from models.messages import LIMIT
 from models.session import Store
 from tests.postgres import DatabaseUrls
 from tests.web.bench import House
@@ -139,6 +142,15 @@ def test_the_doctor_finds_a_healthy_house_healthy(fresh: House) -> None:
     assert levels["place of the keys"] == "warning"
     assert levels["public address"] == "warning"
     assert all(finding.view()["what"] for finding in found)
+
+
+def test_the_doctor_warns_of_a_key_that_has_sealed_half_of_what_it_may(fresh: House) -> None:
+    with fresh.service.stores.keyring.transaction() as session:
+        of_the_system = update(DataKey).where(DataKey.owner_id == SYSTEM.id)
+        session.execute(of_the_system.values(messages=LIMIT // 2 + 1))
+    [found] = [one for one in doctor.examine(fresh.service.settings) if one.what.startswith("key of")]
+    assert (found.level, found.what) == ("warning", "key of system system")
+    assert "2147483649 messages, and at 4294967296 it seals no more: before that, begin" in found.advice
 
 
 def test_the_doctor_says_what_is_missing(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from models.data_key import DataKey
 from models.errors import DataKeyGone, KekUnusable
@@ -16,6 +17,7 @@ from models.kek import Kek, read_env
 from models.kek_chain import KekChain, open_chain, open_kek
 from models.kek_file import FileKek, create_file, read_file
 from models.keyring import SYSTEM, Keyring, Owner
+from models.messages import BLOCK
 from models.rotation import Rotated, Rotation, rotation_of, versions_in_use
 from models.sealed import Place, Sealed
 from models.session import Store
@@ -94,6 +96,17 @@ def test_processes_that_run_meanwhile_go_on_and_learn_the_new_version(house: Hou
     assert house.versions() == {2: 8}
     assert house.rotation().run() == Rotated(3, 8, [2])
     assert house.opens(house.keyring())
+
+
+def test_a_rotation_keeps_what_every_key_has_sealed(house: House) -> None:
+    def counts() -> dict[int, int]:
+        with house.store.reading() as session:
+            return {key.dek_id: key.messages for key in session.scalars(select(DataKey))}
+
+    before = counts()
+    assert house.rotation().run().rewrapped == len(before)
+    assert counts() == before
+    assert sorted(before.values()) == [0, 0, *[BLOCK] * 5]
 
 
 class Killed(BaseException):

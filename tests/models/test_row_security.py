@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from contextvars import copy_context
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import ProgrammingError
 
+from models.data_key import DataKey
 from models.errors import DataKeyGone
 from models.grant import Grant
 from models.keyring import OUTBOX, SYSTEM, Keyring, Owner
+from models.messages import BLOCK
 from models.session import EVERYBODY, Store, act_for
 from models.tables import DataBase, KeyringBase
 from tests.clock import NOON
 from tests.migrated import PostgresTemplates
-from tests.models.bench import Monotonic, kek
+from tests.models.bench import PLACE, Monotonic, kek
 
 
 @pytest.fixture
@@ -101,6 +103,21 @@ def test_a_request_finds_the_keys_of_its_customer_and_the_systems_and_destroys_i
         keyring().sealer(owner)
     with pytest.raises(DataKeyGone):
         keyring().sealer(owners["acme"])
+
+
+def test_a_request_of_one_customer_counts_what_it_seals_under_the_systems_key(keys: Store) -> None:
+    keyring = Keyring(keys, kek(), os.urandom, Monotonic())
+    keyring.initialise(NOON)
+
+    def act() -> None:
+        act_for("acme")
+        keyring.sealer(SYSTEM).seal(PLACE, b"")
+        with keys.transaction() as session:
+            session.execute(update(DataKey).values(messages=0))
+
+    copy_context().run(act)
+    with keys.reading() as session:
+        assert sorted(session.scalars(select(DataKey.messages))) == [0, BLOCK]
 
 
 def test_a_transaction_sees_the_customer_it_acts_for(store: Store) -> None:
