@@ -24,8 +24,8 @@ from ga_sync.index.sets import NO_NUMBERS, numbers, set_of, span
 SMALLEST_PIECE = 256
 LARGEST_FIRST = 65_536
 """The first piece shows how wrong the guess is; a bitmap is kept in parts of this size."""
-TRUSTED = 8
-"""So many finds are believed, whatever was guessed."""
+TRUSTED = 4
+"""The guess weighs as much as so many finds."""
 RAREST = 1e-9
 """No filter is guessed to be true of less: a segment without members has no share at all."""
 EXPORT_WINDOW = 65_536
@@ -76,13 +76,13 @@ def stream(ground: Ground, window: Window, expression: Expression) -> Iterator[t
 def _next_size(limit: int, guess: float, left: int, seen: int, found: int) -> int:
     """How many of the ordinals left to look at next, after so many that held so many of the answer.
 
-    The guess weighs as much as one find; a third more is looked at than it takes on average.
+    The guess weighs as much as `TRUSTED` finds; a third more is looked at than it takes on average.
     """
-    share = found / seen if found >= TRUSTED else (found + 1) / (seen + 1 / guess)
+    share = (found + TRUSTED) / (seen + TRUSTED / guess)
     wanted = int((limit + 1 - found) * 4 / 3 / share)
-    if 2 * wanted > left:
-        return left
-    return max(SMALLEST_PIECE, wanted if seen else min(wanted, LARGEST_FIRST))
+    if not seen and 2 * wanted < left:
+        return max(SMALLEST_PIECE, min(wanted, LARGEST_FIRST))
+    return left if 4 * wanted > 3 * left else max(SMALLEST_PIECE, wanted)
 
 
 def _descend(
