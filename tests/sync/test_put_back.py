@@ -197,6 +197,19 @@ def test_a_day_that_had_left_retention_does_not_come_back(bench: Bench) -> None:
     assert alarms(bench) == []
 
 
+def test_a_day_that_the_head_does_not_know_gains_nothing_by_the_next_write(bench: Bench) -> None:
+    bench.sync()
+    before = Snapshot(bench.data)
+    for kept in (3, 90):
+        links(bench).change(bench.link_id, CUSTOMER, kept, "test")
+    put_back_day(before, back(4))
+    label_once_more(bench)
+    assert back(4) not in bench.served(fresh(bench)).index.days
+    assert alarms(bench) == []
+    bench.sync()
+    assert back(4) in bench.served(fresh(bench)).index.days
+
+
 def test_a_deleted_day_and_a_deleted_segment_are_noticed(bench: Bench) -> None:
     bench.sync()
     empty = Snapshot(bench.data)
