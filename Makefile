@@ -23,7 +23,8 @@ BIN = $(VENV)/bin
 PYTHON ?=
 ARGS ?=
 TESTS ?= tests
-WORKERS ?= auto
+# Tests wait for processes and databases as often as for a processor: one more of them than there are.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 FLOOR = 95
 FOLDER ?= build/screenshots
 STOPS ?=
