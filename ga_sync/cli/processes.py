@@ -25,6 +25,7 @@ from ga_sync.sandbox.server import Sandbox, start
 from ga_sync.sandbox.table import load_table
 from ga_sync.sandbox.world import World
 from ga_sync.web.app import create_app
+from ga_sync.web.server import config
 
 GRACE = 8.0
 
@@ -77,8 +78,6 @@ def _listening(configured: settings.Settings) -> socket.socket:
         raise settings.SettingsError(
             f"cannot listen on {configured.listen} ({error.strerror}): set GA_SYNC_LISTEN to a free address"
         ) from None
-    # asyncio sets this only on sockets that name their protocol; without it each answer waits 40 ms for an ACK.
-    door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return door
 
 
@@ -89,12 +88,8 @@ def _server(service: bootstrap.Service) -> uvicorn.Server:
         SettingsError: the certificate and its key cannot be used.
     """
     configured = service.settings
-    options = uvicorn.Config(
+    options = config(
         create_app(service),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
         timeout_graceful_shutdown=int(GRACE),
         ssl_certfile=configured.tls_cert,
         ssl_keyfile=configured.tls_key,

@@ -17,6 +17,7 @@ from ga_sync import bootstrap, settings
 from ga_sync.sandbox.generate import generate
 from ga_sync.sandbox.server import Sandbox, start
 from ga_sync.web.app import create_app
+from ga_sync.web.server import config
 
 CUSTOMER = "demo-shop"
 USER = "analytics@shop1.example"
@@ -115,15 +116,13 @@ class _Server:
 
     def __init__(self, app: Any, port: int) -> None:  # noqa: ANN401 -- an ASGI application
         self._port = port
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        self._server = uvicorn.Server(config(app))
 
     def __enter__(self) -> Self:
         try:
             self._door = socket.create_server(("127.0.0.1", self._port))
         except OSError:
             raise settings.SettingsError("the port is taken: choose a free one with --port") from None
-        # asyncio sets this only on sockets that name their protocol; without it each answer waits 40 ms for an ACK.
-        self._door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         doors = {"sockets": [self._door]}
         self._thread = threading.Thread(
             target=self._server.run, kwargs=doors, name="demo-server", daemon=True

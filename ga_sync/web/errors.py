@@ -38,6 +38,7 @@ STATUS = {
     "dimension-unknown": 422,
     "paused": 423,
     "slow-down": 429,
+    "head-too-large": 431,
     "internal": 500,
     "unavailable": 503,
 }
@@ -47,7 +48,7 @@ TITLES = {
     "forbidden": "This key may not do that",
     "not-found": "Not found",
     "method-not-allowed": "Method not allowed",
-    "too-slow": "The body took too long",
+    "too-slow": "The request took too long",
     "conflict": "Not in this state",
     "cursor-expired": "The cursor has expired",
     "too-large": "The body is too large",
@@ -59,6 +60,7 @@ TITLES = {
     "dimension-unknown": "No such custom dimension",
     "paused": "The link is paused",
     "slow-down": "Too many requests",
+    "head-too-large": "The request line and headers are too large",
     "internal": "Our fault",
     "unavailable": "Not now",
 }

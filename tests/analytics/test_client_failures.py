@@ -1,7 +1,5 @@
 """Every way a call can fail, over the real wire: named, never repeated, and no secret in any of it."""
 
-import datetime as dt
-import ipaddress
 import logging
 import ssl
 import threading
@@ -12,9 +10,6 @@ from pathlib import Path
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from google.analytics import admin_v1alpha as admin
 from google.analytics import data_v1beta as data
 
@@ -22,6 +17,7 @@ from ga_sync.analytics import errors, requests
 from ga_sync.analytics.client import AnalyticsClient, channel_target, system_roots
 from ga_sync.analytics.quota import Kind
 from tests.analytics.tiny_google import Call, TinyGoogle, tiny_google
+from tests.certificates import certificate
 
 REPORT = requests.day_report("properties/7", "sid", date(2026, 3, 8), ["properties/7/audiences/1"])
 TOKEN = "ya29.canary-of-no-world"
@@ -226,20 +222,6 @@ def test_an_endpoint_of_another_form_is_refused(endpoint: str) -> None:
 def test_plaintext_off_loopback_is_refused(endpoint: str) -> None:
     with pytest.raises(ValueError, match="loopback only"):
         channel_target(endpoint)
-
-
-def certificate() -> tuple[bytes, bytes]:
-    """A key and a self-signed certificate for 127.0.0.1, in PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tiny google")])
-    now = dt.datetime.now(dt.UTC)
-    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    made = made.not_valid_before(now - dt.timedelta(1)).not_valid_after(now + dt.timedelta(1))
-    signed = made.add_extension(here, critical=False).sign(key, hashes.SHA256())
-    form = serialization.PrivateFormat.PKCS8
-    pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-    return pem, signed.public_bytes(serialization.Encoding.PEM)
 
 
 def test_tls_is_spoken_with_whom_we_trust_and_nobody_else() -> None:

@@ -10,6 +10,7 @@ import uvicorn
 
 from ga_sync.client import Client
 from ga_sync.web.app import create_app
+from ga_sync.web.server import config
 from tests.postgres_server import free_port
 from tests.web.bench import House
 from tests.web.fixtures import empty_stores, fresh, make_house
@@ -45,9 +46,7 @@ class Served:
 def listening(house: House) -> Iterator[str]:
     """Its doors on a port of this machine."""
     port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(house.service), "127.0.0.1", port, log_level="error", access_log=False)
-    )
+    server = uvicorn.Server(config(create_app(house.service), host="127.0.0.1", port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     started = threading.Event()
     up = server.startup

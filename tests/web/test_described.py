@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 
 from ga_sync.web.app import create_app
+from ga_sync.web.server import config
 from tests.web.bench import House, house, template
 
 EXAMPLES = os.environ.get("GA_SYNC_TEST_SCHEMA_EXAMPLES", "")
@@ -52,9 +53,7 @@ enabled = {asking}
 
 @contextmanager
 def _served(found: House) -> Iterator[str]:
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(found.service), port=0, log_level="error", access_log=False)
-    )
+    server = uvicorn.Server(config(create_app(found.service), port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
