@@ -4,14 +4,12 @@ llhttp, which reads it, is fast and forgets nothing: it sets no end to a head, a
 """
 
 import json
-from asyncio import TimerHandle
-from collections.abc import Sequence
-from http import HTTPStatus
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import httptools
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ga_sync.web.errors import PROBLEM, STATUS, TITLES
 
@@ -47,19 +45,17 @@ def is_plain(version: str, headers: Headers) -> bool:
 
 def refusal(slug: str, more: Headers) -> bytes:
     """A problem (RFC 9457) as bytes of HTTP, after which the connection ends; nothing of the request is in it."""
-    status, body = HTTPStatus(STATUS[slug]), {"type": f"/problems/{slug}", "title": TITLES[slug]}
-    content = json.dumps(body | {"status": status.value, "detail": DETAILS[slug]}).encode()
+    status = STATUS[slug]
+    body = {"type": f"/problems/{slug}", "title": TITLES[slug], "status": status, "detail": DETAILS[slug]}
+    content = json.dumps(body).encode()
     headers = [
         *more,
         (b"content-type", PROBLEM.encode()),
         (b"content-length", b"%d" % len(content)),
         (b"connection", b"close"),
     ]
-    lines = [
-        b"HTTP/1.1 %d %s" % (status, status.phrase.encode()),
-        *(b": ".join(header) for header in headers),
-    ]
-    return b"\r\n".join([*lines, b"", content])
+    lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+    return STATUS_LINE[status] + lines + b"\r\n" + content
 
 
 class _Refused(Exception):
@@ -81,7 +77,7 @@ class Heads(HttpToolsProtocol):
         self._in_body = False
         self._owes = False  # an answer, to a request whose head was taken
         self._slug = ""  # why this connection ends
-        self._patience: TimerHandle | None = None
+        self._stop_timer: Callable[[], None] | None = None
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
@@ -102,8 +98,8 @@ class Heads(HttpToolsProtocol):
     def _wait_for_more(self) -> None:
         if self._pending > HEAD_BYTES:
             self._refuse("head-too-large")
-        elif self._pending and not self._in_body and self._patience is None:
-            self._patience = self.loop.call_later(self.seconds, self._refuse, "too-slow")
+        elif self._pending and not self._in_body and self._stop_timer is None:
+            self._stop_timer = self.loop.call_later(self.seconds, self._refuse, "too-slow").cancel
 
     def on_headers_complete(self) -> None:
         """A head is there whole."""
@@ -176,9 +172,9 @@ class Heads(HttpToolsProtocol):
             self.transport.close()
 
     def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+        if self._stop_timer is not None:
+            self._stop_timer()
+            self._stop_timer = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
