@@ -16,6 +16,7 @@ from typing import Self
 import httpx
 import structlog
 
+from ga_sync.accounts.at_once import AtOnce
 from ga_sync.accounts.burial import Burial
 from ga_sync.accounts.changes import Changes
 from ga_sync.accounts.export import Exports
@@ -308,6 +309,9 @@ class Service:
             backfill_days=settings.backfill_days,
         )
         self.recordings = Recordings(data, self.keyring, self.index, clock=clock, random=secrets.token_bytes)
+        self.at_once = AtOnce(
+            data, self.keys, self.keyring, self.index, clock=clock, random=secrets.token_bytes
+        )
         self.purge = Purge(
             data,
             self.keyring,

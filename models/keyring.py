@@ -181,6 +181,11 @@ class Keyring:
             session.add(self._new_key(session, owner, customer_id, now))
         return self.sealer(owner)
 
+    def held(self, owner: Owner) -> Sealer | None:
+        """The sealer of an owner if it is in memory, and not too old: without a look at the store."""
+        held = self._cache.get(owner)
+        return held[1] if held is not None and held[0] > self._monotonic() else None
+
     def sealer(self, owner: Owner) -> Sealer:
         """The sealer of an owner.
 
@@ -188,17 +193,14 @@ class Keyring:
             DataKeyGone: the key was destroyed or never made.
             KekUnusable: it cannot be unwrapped.
         """
-        while True:
-            with self._lock:
-                held, destructions = self._cache.get(owner), self._destructions
-                if held is not None and held[0] > self._monotonic():
-                    return held[1]
-            sealer = self._read(owner)
+        while (held := self.held(owner)) is None:
+            destructions, sealer = self._destructions, self._read(owner)
             with self._lock:
                 # A key may have been destroyed while it was unwrapped: then look again instead of keeping it.
                 if destructions == self._destructions:
                     self._cache[owner] = (self._monotonic() + CACHE_SECONDS, sealer)
                     return sealer
+        return held
 
     def _read(self, owner: Owner) -> Sealer:
         with self._store.reading() as session:

@@ -14,9 +14,10 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Select, create_engine, event, make_url
 from sqlalchemy.orm import Session
 
+from models.look import Look
 from models.private import make_file, make_folder
 
 EVERYBODY = "*"
@@ -24,6 +25,7 @@ _ACTING_FOR: ContextVar[str] = ContextVar("acting_for", default=EVERYBODY)
 _SETTING = "ga_sync.customer"
 _BUSY_MS = 15_000
 _CHECKPOINT_MS = 50
+_LOOK_SECONDS = 1.0
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a DBAPI connection
@@ -39,6 +41,12 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _sqlite_waits_for_nothing(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a DBAPI connection
+    connection.isolation_level = None
+    connection.execute("PRAGMA busy_timeout=0")
+    connection.execute("PRAGMA query_only=ON")
 
 
 def _sqlite_begin(connection: Connection) -> None:
@@ -94,6 +102,19 @@ class Store:
             event.listen(self.engine, "connect", _postgres_acts_for_everybody)
             event.listen(self.engine, "begin", _postgres_begin)
         self._writer = self.engine.execution_options(writes=True)
+        self._looker = self._make_looker()
+
+    def _make_looker(self) -> Engine:
+        """Connections of its own, so that a look waits for nobody who holds one of the others, nor for a lock."""
+        if self.is_sqlite:
+            looker = create_engine(self.url, hide_parameters=True)
+            event.listen(looker, "connect", _sqlite_waits_for_nothing)
+        else:
+            looker = create_engine(
+                self.url, hide_parameters=True, isolation_level="AUTOCOMMIT", pool_timeout=_LOOK_SECONDS
+            )
+            event.listen(looker, "connect", _postgres_acts_for_everybody)
+        return looker
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -106,6 +127,10 @@ class Store:
         """A reading transaction: one snapshot, nothing to commit."""
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
+
+    def look(self, statement: Select[*tuple[Any, ...]]) -> Look:
+        """A reading statement to be asked often. It sees every customer."""
+        return Look(self._looker, statement)
 
     def checkpoint(self, sleep: Callable[[float], None] = time.sleep, tries: int = 50) -> bool:
         """Empty SQLite's write-ahead log, so that deleted values are in no file; True when it is empty.
@@ -136,3 +161,4 @@ class Store:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+        self._looker.dispose()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from ga_sync.accounts import store, user_store
+from ga_sync.accounts import key_store, user_store
 from ga_sync.accounts.users import DISABLED, USER
 from models.audit import append
 from models.keyring import Keyring, Owner
@@ -43,7 +43,7 @@ class Burial:
             user_store.remove(session, user_store.present_among(session, _ids(buried, USER)))
             disabled = user_store.enabled_among(session, _ids(buried, DISABLED))
             user_store.disable(session, disabled, self._clock())
-            store.revoke_keys(session, _ids(buried, API_KEY), self._clock())
+            key_store.revoke(session, _ids(buried, API_KEY), self._clock())
 
 
 def _ids(buried: Iterable[Owner], kind: str) -> list[str]:

@@ -14,6 +14,7 @@ from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache
 from ga_sync.index.codec import DayData
 from ga_sync.index.slices import slice_of_day
+from ga_sync.index.store import AskedLink
 from ga_sync.sync import change_store, stage
 from ga_sync.sync.changelog import FROM_NOTHING, UNKNOWN, opened_account
 from ga_sync.sync.changes import ENTERED, only_left
@@ -22,7 +23,7 @@ from ga_sync.sync.links import sealer_of
 from models.change import Change
 from models.errors import DataKeyGone
 from models.keyring import Keyring, Sealer
-from models.link import Link, LinkStatus
+from models.link import LinkStatus
 from models.session import Store
 
 MAX_LIMIT, DEFAULT_LIMIT = 10_000, 1_000
@@ -96,7 +97,7 @@ class Changes:
         return self._state(session, link, place, limit)
 
     def _state(
-        self, session: Session, link: Link, place: Place, limit: int
+        self, session: Session, link: AskedLink, place: Place, limit: int
     ) -> tuple[list[View], Place, bool]:
         served = self._cache.serve(session, link)
         page = served.index.slice_by_hash(place.after, limit)
@@ -111,7 +112,7 @@ class Changes:
         return changes, Place(place.generation, place.stamp), link.generation != place.generation
 
     def _log(
-        self, session: Session, link: Link, sealer: Sealer, place: Place, limit: int
+        self, session: Session, link: AskedLink, sealer: Sealer, place: Place, limit: int
     ) -> tuple[list[View], Place, bool]:
         changes: list[View] = []
         left = limit
@@ -131,7 +132,7 @@ class Changes:
                 break
         return changes, place, place.generation != link.generation
 
-    def _told_anew(self, session: Session, link: Link, limit: int) -> tuple[list[View], Place, bool]:
+    def _told_anew(self, session: Session, link: AskedLink, limit: int) -> tuple[list[View], Place, bool]:
         """Nothing was held just before: the present state says all that has come since."""
         return self._state(session, link, Place(link.generation, link.generated_at, telling=True), limit)
 
@@ -142,7 +143,7 @@ class Changes:
         return only_left(account, gone, sealer.key(stage.LOOKUP)) if gone else account
 
 
-def _open(link: Link | None) -> Link:
+def _open(link: AskedLink | None) -> AskedLink:
     if link is None:
         raise NotFound("there is no such link for this key")
     if link.status == LinkStatus.PAUSED:
@@ -150,7 +151,7 @@ def _open(link: Link | None) -> Link:
     return link
 
 
-def _known(session: Session, link: Link, place: Place) -> bool:
+def _known(session: Session, link: AskedLink, place: Place) -> bool:
     """Whether the log holds everything since, in the history that the place is of."""
     if place.generation == link.generation:
         return place.stamp == link.generated_at

@@ -18,13 +18,16 @@ from ga_sync.index.errors import InvalidWindow, UnknownSegment
 from ga_sync.index.expression import Expression, parse_json, refuse_unbounded, segments_of
 from ga_sync.index.glance import Glance
 from ga_sync.index.paging import Position
-from ga_sync.index.store import HeldDay
+from ga_sync.index.store import AskedLink, HeldDay
 from ga_sync.sync.completeness import worst
 from ga_sync.sync.window import local_day, oldest_kept, wanted
 from models.errors import DataKeyGone
 from models.keyring import Keyring
-from models.link import Link, LinkStatus
+from models.link import LinkStatus
 from models.session import Store
+
+_KEPT = 64
+"""Of how many windows a generation keeps what they use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +46,39 @@ class Window:
         return (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
 
 
+class Used(NamedTuple):
+    """Of a generation, today: the window inside retention, the worst state of its days, and how many have which."""
+
+    window: Window
+    state: str
+    days: Mapping[str, int]
+
+    def about(self, as_of: datetime | None) -> View:
+        """``as_of`` and ``completeness``, which every answer carries."""
+        return {"as_of": moment(as_of), "completeness": {"state": self.state, "days": dict(self.days)}}
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """One link at one generation, for one question."""
 
-    link: Link
+    link: AskedLink
     served: Served
-    window: Window
-    states: Mapping[date, str]
+    used: Used
+
+    @property
+    def window(self) -> Window:
+        """The days that the answer uses."""
+        return self.used.window
 
     def about(self) -> View:
         """``as_of`` and ``completeness``, which every answer carries."""
-        return _about(self.served.as_of, self.states)
+        return self.used.about(self.served.as_of)
+
+    def page(self, expression: Expression, after: Position | None, limit: int) -> "Page":
+        """A page of what a bounded filter is true of; a first one where ``after`` is None."""
+        ids, last = self.served.index.query(expression, self.window.first, self.window.last, after, limit)
+        return Page(expression, ids, last, self.about())
 
 
 class Page(NamedTuple):
@@ -93,7 +117,36 @@ class Generations:
         with self.session() as session:
             link = self._asked(session, link_id, customer_id)
             served = self._cache.serve(session, link)
-        return Opened(link, served, *self._used(link, served.days, window))
+        return self._opened(link, served, window)
+
+    def warm(
+        self, link: AskedLink, window: Window, filter_: object, *, bounded: bool
+    ) -> tuple[Opened, Expression] | None:
+        """What :meth:`open` and :meth:`parse` give, from memory; None where something has to be read or worked out.
+
+        Raises:
+            InvalidFilter, UnknownSegment, UnboundedFilter: the filter.
+        """
+        served = self._cache.held(link)
+        if served is None:
+            return None
+        opened = self._opened(link, served, window)
+        expression = self.parse(filter_, served.segments, bounded=bounded)
+        ready = served.index.is_warm(expression, opened.window.first, opened.window.last)
+        return (opened, expression) if ready else None
+
+    def _opened(self, link: AskedLink, served: Served, window: Window) -> Opened:
+        kept = served.worked_out
+        key = (self._today(link), link.retention_days, link.first_day, window)
+        used: Used | None = kept.get(key)
+        if used is None:
+            if len(kept) >= _KEPT:
+                kept.clear()
+            used = kept[key] = self._used(link, served.days, window)
+        return Opened(link, served, used)
+
+    def _today(self, link: AskedLink) -> date:
+        return local_day(self._clock(), link.time_zone)
 
     def page(
         self,
@@ -121,19 +174,17 @@ class Generations:
             served = self._cache.serve(session, link)
         expression = self.parse(filter_, served.segments, bounded=True)
         position = None if after is None else after(expression)
-        used, states = self._used(link, served.days, window)
-        ids, last = served.index.query(expression, used.first, used.last, position, limit)
-        return Page(expression, ids, last, _about(served.as_of, states))
+        return self._opened(link, served, window).page(expression, position, limit)
 
     def _glanced(
-        self, link: Link, glance: Glance, window: Window, filter_: object, limit: int
+        self, link: AskedLink, glance: Glance, window: Window, filter_: object, limit: int
     ) -> Page | None:
         expression = self.parse(filter_, glance.segments, bounded=True)
-        used, states = self._used(link, glance.days, window)
-        found = glance.page(expression, used.first, used.last, limit)
-        return None if found is None else Page(expression, *found, _about(glance.as_of, states))
+        used = self._used(link, glance.days, window)
+        found = glance.page(expression, used.window.first, used.window.last, limit)
+        return None if found is None else Page(expression, *found, used.about(glance.as_of))
 
-    def _asked(self, session: Session, link_id: str, customer_id: str) -> Link:
+    def _asked(self, session: Session, link_id: str, customer_id: str) -> AskedLink:
         link = index_store.link(session, link_id, customer_id)
         if link is None:
             raise NotFound("there is no such link for this key")
@@ -141,11 +192,8 @@ class Generations:
             raise Paused("the link is paused: resume it first")
         return link
 
-    def _used(
-        self, link: Link, held: Mapping[date, HeldDay], window: Window
-    ) -> tuple[Window, dict[date, str]]:
-        """The window inside retention, and the state of each day it uses."""
-        today = local_day(self._clock(), link.time_zone)
+    def _used(self, link: AskedLink, held: Mapping[date, HeldDay], window: Window) -> Used:
+        today = self._today(link)
         oldest = oldest_kept(today, link.retention_days)
         kept = {day: one.state for day, one in held.items() if day >= oldest and window.holds(day)}
         missing = {
@@ -154,7 +202,7 @@ class Generations:
         if any(day < oldest for day in held) and (window.first is None or window.first < oldest):
             nothing = window.last is not None and window.last < oldest
             window = Window(date.max, date.max) if nothing else Window(oldest, window.last)
-        return window, {**missing, **kept}
+        return Used(window, *worst({**missing, **kept}.values()))
 
     def parse(self, value: object, known: Collection[str], *, bounded: bool) -> Expression:
         """Raises InvalidFilter, UnknownSegment, UnboundedFilter."""
@@ -164,7 +212,7 @@ class Generations:
             raise UnknownSegment("the filter names a segment that this link does not have; see its segments")
         return refuse_unbounded(expression) if bounded else expression
 
-    def serve(self, link_id: str, customer_id: str) -> tuple[Link, Served]:
+    def serve(self, link_id: str, customer_id: str) -> tuple[AskedLink, Served]:
         """The link's newest generation, also while it is paused. Raises NotFound."""
         with self.session() as session:
             link = index_store.link(session, link_id, customer_id)
@@ -179,11 +227,6 @@ class Generations:
             for name in {held.name, held.label} - {None}:
                 names.setdefault(str(name), []).append(held.segment_id)
         return names
-
-
-def _about(as_of: datetime | None, states: Mapping[date, str]) -> View:
-    state, days = worst(states.values())
-    return {"as_of": moment(as_of), "completeness": {"state": state, "days": days}}
 
 
 def false_on(served: Served) -> Callable[[str, date], bool]:

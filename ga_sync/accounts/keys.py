@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from ga_sync.accounts import store
+from ga_sync.accounts import key_store
 from ga_sync.accounts.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from ga_sync.accounts.key_store import HeldKey
 from ga_sync.accounts.names import check_customer
 from models.api_key import ANY_CUSTOMER, ApiKey
 from models.audit import append
@@ -45,6 +46,12 @@ class Principal:
         """Raises NotFound for a customer that is not this key's, as if it did not exist."""
         if not self.may_see(customer_id):
             raise NotFound("there is no such customer for this key")
+
+
+def id_of(text: str | None) -> str | None:
+    """The id in an API key; None for what cannot be one."""
+    key_id = (text or "").removeprefix(PREFIX).partition(".")[0]
+    return key_id if _KEY_ID.fullmatch(key_id) else None
 
 
 def _hash(secret: str) -> bytes:
@@ -104,8 +111,12 @@ class Keys:
         Raises:
             Unauthenticated: nobody's; the same words and the same work whatever is wrong with it.
         """
-        key_id, _, secret = (text or "").removeprefix(PREFIX).partition(".")
-        row = session.get(ApiKey, key_id) if _KEY_ID.fullmatch(key_id) else None
+        key_id = id_of(text)
+        return self.judge(None if key_id is None else key_store.key(session, key_id), text)
+
+    def judge(self, row: HeldKey | None, text: str | None) -> Principal:
+        """Whose key this is, ``row`` being what is held under its id; as :meth:`authenticate`."""
+        secret = (text or "").partition(".")[2]
         expected = row.secret_hash if row is not None else b"\0" * 32
         matches = hmac.compare_digest(_hash(secret), expected)
         ended = row is None or row.revoked_at is not None or self._is_over(row)
@@ -113,7 +124,7 @@ class Keys:
             raise Unauthenticated("send a valid API key: Authorization: Bearer gas_…")
         return Principal(row.key_id, row.role, row.customer_id)
 
-    def _is_over(self, row: ApiKey) -> bool:
+    def _is_over(self, row: HeldKey) -> bool:
         return row.expires_at is not None and row.expires_at <= self._clock()
 
     def touch(self, key_id: str) -> None:
@@ -124,7 +135,7 @@ class Keys:
             if row is None or (row.last_used_at is not None and row.last_used_at > now - _TOUCH_EVERY):
                 return
         with self._data.transaction() as session:
-            store.touch_key(session, key_id, now)
+            key_store.touch(session, key_id, now)
 
     def revoke(self, key_id: str, actor: str) -> None:
         """End a key at once. Raises NotFound for an unknown id."""
@@ -141,4 +152,4 @@ class Keys:
     def listed(self) -> list[ApiKey]:
         """Every key, newest first; never a secret."""
         with self._data.reading() as session:
-            return store.keys(session)
+            return key_store.listed(session)

@@ -15,6 +15,7 @@ from ga_sync.accounts import store, views
 from ga_sync.accounts.errors import NotFound
 from ga_sync.accounts.queue import SYNC
 from ga_sync.accounts.views import View
+from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache
 from jobs import store as jobs_store
 from jobs.registry import Again, Done, Held, Task
@@ -71,12 +72,13 @@ class Purge:
     def _count(self, grant_id: str, customer_id: str) -> dict[str, int]:
         """How many distinct recordings each link of the grant holds."""
         with self._data.reading() as session:
-            links = store.links_of(session, grant_id, customer_id)
-            return {link.link_id: self._recordings(session, link) for link in links}
+            links = [link.link_id for link in store.links_of(session, grant_id, customer_id)]
+            return {link_id: self._recordings(session, link_id, customer_id) for link_id in links}
 
-    def _recordings(self, session: Session, link: Link) -> int:
+    def _recordings(self, session: Session, link_id: str, customer_id: str) -> int:
         try:
-            return self._index.serve(session, link).index.recordings
+            link = index_store.link(session, link_id, customer_id)
+            return 0 if link is None else self._index.serve(session, link).index.recordings
         except DataKeyGone:
             return 0
 

@@ -3,27 +3,27 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 
+from ga_sync.accounts import answers
 from ga_sync.accounts.errors import Invalid
-from ga_sync.accounts.generation import Generations, Opened, Window, false_on
+from ga_sync.accounts.generation import Generations, Opened, Window
 from ga_sync.accounts.names import check_recording_ids
 from ga_sync.accounts.views import View, moment, segment
 from ga_sync.index import heads
 from ga_sync.index.cache import IndexCache
-from ga_sync.index.cursor import Question, open_cursor, seal_cursor
 from ga_sync.index.errors import UnknownSegment
 from ga_sync.index.expression import (
     Expression,
     Segment,
-    fingerprint,
     refuse_unbounded,
     segments_of,
 )
 from ga_sync.index.notation import parse_text
 from ga_sync.index.paging import Position
-from models.keyring import Keyring, Owner
+from models.forgets import LINK
+from models.keyring import Keyring, Owner, Sealer
 from models.session import Store
 
-MAX_LIMIT, MAX_CANDIDATES, MAX_ASKED, MAX_EXPLAINED = 10_000, 10_000, 1_000, 100
+MAX_CANDIDATES, MAX_ASKED, MAX_EXPLAINED = 10_000, 1_000, 100
 
 
 class Recordings:
@@ -45,28 +45,20 @@ class Recordings:
         self, link_id: str, customer_id: str, filter_: object, window: Window, limit: int, cursor: str | None
     ) -> View:
         """A page of the recordings that a filter is true of."""
-        if not 1 <= limit <= MAX_LIMIT:
-            raise Invalid(f"limit must be between 1 and {MAX_LIMIT}")
-
-        def question(expression: Expression) -> Question:
-            return Question(customer_id, link_id, fingerprint(expression), window.first, window.last)
+        answers.check_limit(limit)
+        paging = answers.Paging(customer_id, link_id, window)
 
         def after(expression: Expression) -> Position:
-            return open_cursor(self._cursor_key(link_id), question(expression), str(cursor))
+            return paging.place(self._sealer(link_id), expression, str(cursor))
 
         page = self._generations.page(
             link_id, customer_id, window, filter_, limit, None if cursor is None else after
         )
-        key = self._cursor_key(link_id)  # asked for in any case: without it the link answers nothing
-        next_cursor = (
-            None
-            if page.last is None
-            else seal_cursor(key, question(page.expression), page.last, self._random)
-        )
-        return {"recording_ids": page.ids, "next_cursor": next_cursor, **page.about}
+        # the sealer is asked for in any case: without its key the link answers nothing
+        return paging.view(page, self._sealer(link_id), self._random)
 
-    def _cursor_key(self, link_id: str) -> bytes:
-        return self._keyring.sealer(Owner("link", link_id)).key("cursor")
+    def _sealer(self, link_id: str) -> Sealer:
+        return self._keyring.sealer(Owner(LINK, link_id))
 
     def match(
         self,
@@ -77,20 +69,10 @@ class Recordings:
         window: Window,
     ) -> View:
         """Which candidates the filter is true of, and which it may be true of; both in the order asked."""
-        ids = check_recording_ids([recording_id for recording_id, _ in candidates], MAX_CANDIDATES)
+        check_recording_ids([recording_id for recording_id, _ in candidates], MAX_CANDIDATES)
         opened = self._generations.open(link_id, customer_id, window)
         expression = self._generations.parse(filter_, opened.served.segments, bounded=False)
-        used = opened.window
-        truths = opened.served.index.match3(
-            expression, candidates, used.first, used.last, false_on(opened.served)
-        )
-        return {
-            "matches": [recording_id for recording_id, truth in zip(ids, truths, strict=True) if truth],
-            "undecided": [
-                recording_id for recording_id, truth in zip(ids, truths, strict=True) if truth is None
-            ],
-            **opened.about(),
-        }
+        return answers.matches(opened, expression, candidates)
 
     def count(
         self,
@@ -106,13 +88,8 @@ class Recordings:
             check_recording_ids(among, MAX_CANDIDATES)
         opened = self._generations.open(link_id, customer_id, window)
         expression = self._generations.parse(filter_, opened.served.segments, bounded=True)
-        index, first, last = opened.served.index, opened.window.first, opened.window.last
-        if among is None:
-            count = index.count(expression, first, last)
-        else:
-            count = index.count_among(expression, among, first, last)
         grouped = {} if by is None else {"by": self._grouped(opened, expression, by, among)}
-        return {"count": count, **grouped, **opened.about()}
+        return {**answers.total(opened, expression, among), **grouped}
 
     def _grouped(
         self, opened: Opened, expression: Expression, by: str, among: Sequence[str] | None

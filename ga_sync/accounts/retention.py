@@ -6,6 +6,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from ga_sync.accounts import store
+from ga_sync.index.store import AskedLink
 from ga_sync.sync import change_store, forgets
 from ga_sync.sync.changelog import KEPT, Changelog, expire_days
 from ga_sync.sync.heads import Heading
@@ -17,7 +18,7 @@ from models.link import Link, LinkStatus
 from models.session import Store
 
 
-def oldest_day(link: Link, now: datetime) -> date:
+def oldest_day(link: Link | AskedLink, now: datetime) -> date:
     """The oldest day that a link keeps at this moment."""
     return oldest_kept(local_day(now, link.time_zone), link.retention_days)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from models.api_key import ApiKey
@@ -28,25 +28,6 @@ class Page:
 
     after: str
     limit: int
-
-
-def keys(session: Session) -> list[ApiKey]:
-    """Every API key, newest first."""
-    return list(session.scalars(select(ApiKey).order_by(ApiKey.created_at.desc(), ApiKey.key_id)))
-
-
-def touch_key(session: Session, key_id: str, now: datetime) -> None:
-    """Note a key's use."""
-    session.execute(update(ApiKey).where(ApiKey.key_id == key_id).values(last_used_at=now))
-
-
-def revoke_keys(session: Session, key_ids: Sequence[str], now: datetime) -> None:
-    """End these keys, where they are not ended yet."""
-    for start in range(0, len(key_ids), _AT_ONCE):
-        some = key_ids[start : start + _AT_ONCE]
-        session.execute(
-            update(ApiKey).where(ApiKey.key_id.in_(some), ApiKey.revoked_at.is_(None)).values(revoked_at=now)
-        )
 
 
 def grant(session: Session, grant_id: str, customer_id: str, *, lock: bool = False) -> Grant | None:

@@ -5,10 +5,11 @@ Every question names its generation by reading the link's row first; what is cac
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -22,10 +23,9 @@ from ga_sync.index.errors import Closing, DamagedDay
 from ga_sync.index.glance import Glance, take
 from ga_sync.index.memory import give_back
 from ga_sync.index.query import LinkIndex
-from ga_sync.index.store import Generation, HeldDay
+from ga_sync.index.store import AskedLink, Generation, HeldDay
 from models.errors import DataKeyGone, KeyringError, SealBroken
 from models.keyring import Keyring, Owner, Sealer
-from models.link import Link
 
 LOOKUP = "index|lookup"
 CLOSE_SECONDS = 5.0
@@ -44,6 +44,7 @@ class Served:
         index: its days in memory.
         days: what is known of each held day; a damaged one is ``incomplete`` here and absent from the index.
         segments: segment id → when Google made the audience.
+        worked_out: what questions have worked out of this generation, for the next of their kind; small.
     """
 
     generation: int
@@ -51,6 +52,7 @@ class Served:
     index: LinkIndex
     days: dict[date, HeldDay]
     segments: dict[str, datetime]
+    worked_out: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def nbytes(self) -> int:
@@ -91,7 +93,7 @@ class IndexCache:
         self._warmed = threading.Condition(self._lock)
         self._closing = False
 
-    def serve(self, session: Session, link: Link) -> Served:
+    def serve(self, session: Session, link: AskedLink) -> Served:
         """The generation that ``link``'s row names, from memory or assembled now.
 
         Where another one is published while this one is read, and the database shows it to this transaction, the
@@ -100,16 +102,16 @@ class IndexCache:
         Raises:
             DataKeyGone: the link was removed.
         """
-        held = self._get(link)
+        held = self.held(link)
         if held is not None:
             return held
         with self._lock:
             building = self._building.setdefault(link.link_id, threading.Lock())
         with building:
-            return self._get(link) or self._build(session, link, building)
+            return self.held(link) or self._build(session, link, building)
 
     @contextmanager
-    def glance(self, session: Session, link: Link) -> Iterator[Glance | None]:
+    def glance(self, session: Session, link: AskedLink) -> Iterator[Glance | None]:
         """A link that is not in memory, for a first page at once; None where `serve` is the way to go.
 
         That is also where another glance is under way, because each holds every hash of its link. Behind a glance the
@@ -171,7 +173,8 @@ class IndexCache:
             self._held.pop(link_id, None)
             self._building.pop(link_id, None)
 
-    def _get(self, link: Link) -> Served | None:
+    def held(self, link: AskedLink) -> Served | None:
+        """The generation that ``link``'s row names, if it is in memory."""
         with self._lock:
             held = self._held.get(link.link_id)
             if held is None or held.generation != link.generation:
@@ -179,7 +182,7 @@ class IndexCache:
             self._held.move_to_end(link.link_id)
             return held
 
-    def _build(self, session: Session, link: Link, building: threading.Lock) -> Served:
+    def _build(self, session: Session, link: AskedLink, building: threading.Lock) -> Served:
         sealer = self._keyring.sealer(Owner("link", link.link_id))
         with self._lock:
             before = self._held.get(link.link_id)
@@ -197,7 +200,7 @@ class IndexCache:
             known = now
 
     def _assembled(
-        self, session: Session, link: Link, sealer: Sealer, known: Generation, before: Served | None
+        self, session: Session, link: AskedLink, sealer: Sealer, known: Generation, before: Served | None
     ) -> Served:
         strange = heads.look(session, self._keyring, link.link_id, link.customer_id)
         held = {one.day: one for one in store.days(session, link.link_id, link.customer_id)}
@@ -222,7 +225,7 @@ class IndexCache:
         )
 
     def _decoded(
-        self, session: Session, link: Link, sealer: Sealer, wanted: list[HeldDay]
+        self, session: Session, link: AskedLink, sealer: Sealer, wanted: list[HeldDay]
     ) -> tuple[Values, dict[date, HeldDay]]:
         """The days' values, and as what those that do not open are known."""
         values: Values = {}

@@ -6,10 +6,11 @@ read in `notation`.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from ga_sync.index.errors import InvalidFilter, UnboundedFilter
 
@@ -185,7 +186,17 @@ def parts_of(node: Expression) -> "tuple[Expression, ...]":
 
 def segments_of(expression: Expression) -> frozenset[str]:
     """Name the segments that the filter mentions, under a NOT or not."""
-    return frozenset(node.segment_id for node, _ in _walk(expression) if isinstance(node, Segment))
+    found: set[str] = set()
+    waiting = [expression]
+    while waiting:  # written out, because every question begins with it
+        node = waiting.pop()
+        if isinstance(node, Segment):
+            found.add(node.segment_id)
+        elif isinstance(node, Not):
+            waiting.append(node.part)
+        else:
+            waiting.extend(node.parts)
+    return frozenset(found)
 
 
 def is_unbounded(expression: Expression) -> bool:
@@ -223,7 +234,7 @@ def to_json(expression: Expression) -> dict[str, object]:
 
 def canonical(expression: Expression) -> bytes:
     """Write the filter as compact JSON in UTF-8: one text for one tree."""
-    return json.dumps(to_json(expression), separators=(",", ":"), ensure_ascii=False).encode()
+    return msgspec.json.encode(to_json(expression))
 
 
 def fingerprint(expression: Expression) -> bytes:

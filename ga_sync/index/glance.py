@@ -14,13 +14,12 @@ from ga_sync.index.codec import LazyDay, decode_hashes, open_day, prefix_bytes
 from ga_sync.index.errors import DamagedDay
 from ga_sync.index.expression import Expression
 from ga_sync.index.paging import Position
-from ga_sync.index.store import Generation, HeldDay
+from ga_sync.index.store import AskedLink, Generation, HeldDay
 from models import record
 from models.day import Reading
 from models.errors import SealBroken
 from models.forgets import LINK
 from models.keyring import Keyring, Owner, Sealer
-from models.link import Link
 from models.sealed import Sealed
 
 log = structlog.get_logger()
@@ -84,7 +83,7 @@ class Glance:
         self.shelf.clear()
 
 
-def take(session: Session, link: Link, keyring: Keyring) -> Glance | None:
+def take(session: Session, link: AskedLink, keyring: Keyring) -> Glance | None:
     """Look at the link's generation; None where one is published just now, or a day does not open or fit the head."""
     sealer = keyring.sealer(Owner(LINK, link.link_id))
     if heads.look(session, keyring, link.link_id, link.customer_id).days:

@@ -99,6 +99,14 @@ class LinkIndex:
         for segment in self._ground.bitmaps:
             window.held(segment)
 
+    def is_warm(self, expression: Expression, frm: date | None, to: date | None) -> bool:
+        """Say whether an answer over this window has nothing to work out first that is kept for the next.
+
+        Raises:
+            InvalidWindow: frm lies after to.
+        """
+        return self._window(frm, to).is_ready(expression)
+
     def query(
         self, expression: Expression, frm: date | None, to: date | None, after: Position | None, limit: int
     ) -> tuple[list[str], Position | None]:

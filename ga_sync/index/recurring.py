@@ -162,6 +162,10 @@ class Window:
             held = self._members.setdefault(segment_id, self._work_out(segment_id))
         return held
 
+    def is_ready(self, expression: Expression) -> bool:
+        """Say whether all that `held` gives for the expression is worked out; who is nobody needs no working out."""
+        return all(segment in self._members or not self._leaf(segment) for segment in segments_of(expression))
+
     def _work_out(self, segment_id: str) -> BitMap:
         held_on = numbers(self._leaf(segment_id) & self.occurrences)
         places = self._recurring.ordinals[self._inside].searchsorted(held_on)
@@ -187,7 +191,7 @@ class Window:
         often that they are worth working out.
         """
         self._asked += 1
-        if self._asked > OFTEN or self._members.keys() >= segments_of(expression):
+        if self._asked > OFTEN or self.is_ready(expression):
             return None
         first, last = self._recurring.ordinals.searchsorted(np.array([low, high], np.uint32)).tolist()
         if last - first > FEW:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Container, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
@@ -62,13 +62,39 @@ class Generation:
     as_of: datetime | None
 
 
-def link(session: Session, link_id: str, customer_id: str) -> Link | None:
+class AskedLink(NamedTuple):
+    """What a question needs of a link's row, at one moment; the fields are the columns' names."""
+
+    link_id: str
+    customer_id: str
+    status: str
+    time_zone: str
+    retention_days: int
+    first_day: date
+    generation: int
+    generated_at: datetime | None
+    as_of: datetime | None
+    segments_checked_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Link) -> "AskedLink":
+        """The same of a row that is in hand already."""
+        return cls(*(getattr(row, name) for name in cls._fields))
+
+
+ASKED = tuple(Link.__table__.c[name] for name in AskedLink._fields)
+"""The columns of an `AskedLink`, in its order."""
+_OF_LINK: BindParameter[str] = bindparam("link_id")
+_OF_CUSTOMER: BindParameter[str] = bindparam("customer_id")
+_ASKED_LINK = select(*ASKED).where(
+    Link.link_id == _OF_LINK, Link.customer_id == _OF_CUSTOMER, Link.status != LinkStatus.REMOVED
+)
+
+
+def link(session: Session, link_id: str, customer_id: str) -> AskedLink | None:
     """The link with its generation; None where it is removed or another customer's."""
-    return session.scalars(
-        select(Link).where(
-            Link.link_id == link_id, Link.customer_id == customer_id, Link.status != LinkStatus.REMOVED
-        )
-    ).first()
+    row = session.execute(_ASKED_LINK, {"link_id": link_id, "customer_id": customer_id}).first()
+    return None if row is None else AskedLink(*row)
 
 
 def days(session: Session, link_id: str, customer_id: str) -> list[HeldDay]:
@@ -179,8 +205,6 @@ def _as_stored(*columns: SQLColumnExpression[Any]) -> list[ColumnElement[Any]]:
     return [type_coerce(column, NullType()) for column in columns]
 
 
-_OF_LINK: BindParameter[str] = bindparam("link_id")
-_OF_CUSTOMER: BindParameter[str] = bindparam("customer_id")
 _DAY_FACTS = (
     select(
         Day.day,

@@ -95,14 +95,15 @@ def _headers(services: Services) -> dict[str, str]:
 
 def _marked(services: Services) -> Callable[[Message, Scope], Awaitable[None]]:
     """A hook that puts the headers on every answer, errors too."""
-    fixed = _headers(services)
+    fixed = [(name.encode(), value.encode()) for name, value in _headers(services).items()]
 
     async def mark(message: Message, scope: Scope) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableScopeHeaders.from_message(message)
-            for name, value in fixed.items():
-                headers.setdefault(name, value)
+            said = [*message["headers"]]
+            names = {name.lower() for name, _ in said}
+            message["headers"] = said + [one for one in fixed if one[0] not in names]
             if message["status"] == HTTP_405_METHOD_NOT_ALLOWED or scope.get("method") == HttpMethod.OPTIONS:
+                headers = MutableScopeHeaders.from_message(message)
                 headers["allow"] = _methods(scope["litestar_app"]).of(scope["path"]) or ""
 
     return mark
@@ -138,7 +139,7 @@ def create_app(services: Services, body_seconds: float = BODY_SECONDS) -> Litest
             "services": Provide(lambda: services, sync_to_thread=False),
             "listing": Provide(_listings(services), sync_to_thread=True),
         },
-        state=State({"door": Door(services), **page_state(services)}),
+        state=State({"door": Door(services), "at_once": services.at_once, **page_state(services)}),
         request_class=StrictRequest,
         exception_handlers={**HANDLERS, NotFoundException: on_no_such_address},
         request_max_body_size=MAX_BODY,

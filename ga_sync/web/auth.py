@@ -93,12 +93,15 @@ class Door:
             raise NotFound("there is no such object for this key")
         return customer_id
 
+    def has_noted(self, key_id: str) -> bool:
+        """Whether the key's use was noted lately, so that it need not be noted again."""
+        return self._monotonic() - self._touched.get(key_id, -_TOUCH_SECONDS) < _TOUCH_SECONDS
+
     def _note_use(self, key_id: str) -> None:
-        now = self._monotonic()
         with self._lock:
-            if now - self._touched.get(key_id, -_TOUCH_SECONDS) < _TOUCH_SECONDS:
+            if self.has_noted(key_id):
                 return
-            self._touched[key_id] = now
+            self._touched[key_id] = self._monotonic()
         self._services.keys.touch(key_id)
 
 

@@ -8,10 +8,11 @@ document can say: those are refused with 422 and a slug of their own.
 from collections.abc import Iterator
 from typing import Any
 
+from ga_sync.accounts.answers import MAX_LIMIT
 from ga_sync.accounts.changes import MAX_LIMIT as MAX_CHANGES
 from ga_sync.accounts.forgetting import MAX_FORGOTTEN
 from ga_sync.accounts.names import LONGEST_ID, LONGEST_LABEL
-from ga_sync.accounts.recordings import MAX_ASKED, MAX_CANDIDATES, MAX_EXPLAINED, MAX_LIMIT
+from ga_sync.accounts.recordings import MAX_ASKED, MAX_CANDIDATES, MAX_EXPLAINED
 from ga_sync.web.errors import PROBLEM, STATUS
 
 Document = dict[str, Any]

@@ -1,8 +1,8 @@
 """A body arrives within a minute: whoever trickles it holds nothing of ours for longer."""
 
+import asyncio
 from typing import ClassVar
 
-import anyio
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -32,14 +32,14 @@ class Patient:
         return patient
 
     def _timed(self, receive: Receive) -> Receive:
-        until, arrived = anyio.current_time() + self._seconds, False
+        until, arrived = asyncio.get_running_loop().time() + self._seconds, False
 
         async def timed():  # type: ignore[no-untyped-def]  # noqa: ANN202 -- one of the framework's forty messages
             nonlocal arrived
             if arrived:  # what comes now is the caller's going away, whenever that is
                 return await receive()
             try:
-                with anyio.fail_after(max(0.0, until - anyio.current_time())):
+                async with asyncio.timeout_at(until):
                     message = await receive()
             except TimeoutError:
                 raise TooSlow(f"a body arrives within {self._seconds:.0f} seconds: send it again") from None

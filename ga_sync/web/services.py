@@ -7,6 +7,7 @@ from typing import Protocol
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
+from ga_sync.accounts.at_once import AtOnce
 from ga_sync.accounts.changes import Changes
 from ga_sync.accounts.export import Exports
 from ga_sync.accounts.factors import Factors
@@ -48,6 +49,7 @@ class Services(Protocol):
     keyring: Keyring
     keyring_id: str
     keys: Keys
+    at_once: AtOnce
     links: Links
     linking: Linking
     recordings: Recordings

@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import structlog
-from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,7 +43,7 @@ class Traced:
             async def marked(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     seen[0] = message["status"]
-                    MutableScopeHeaders.from_message(message)[HEADER] = name
+                    message["headers"] = [*message["headers"], (HEADER.encode(), name.encode())]
                 await send(message)
 
             with structlog.contextvars.bound_contextvars(request_id=name):

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from ga_sync.accounts.errors import Invalid, NotSignedIn, SignInRefused
 from ga_sync.index.cache import IndexCache
+from ga_sync.index.store import AskedLink
 from models.errors import DataKeyGone
 from models.keyring import Owner
 from models.link import Link
@@ -67,7 +68,7 @@ def test_a_restored_backup_revives_no_account_no_key_and_no_recording(fresh: Hou
         with restored.stores.data.reading() as session:
             assert session.scalars(select(User.user_id).where(User.user_id == gone)).first() is None
             link = session.get_one(Link, link_id)
-            index = IndexCache(restored.keyring, 10**9).serve(session, link).index
+            index = IndexCache(restored.keyring, 10**9).serve(session, AskedLink.of(link)).index
             assert index.members([recording], None, None) == [frozenset()]
             assert link.forgotten == 1
     finally:

@@ -28,6 +28,7 @@ from ga_sync import bootstrap, settings
 from ga_sync.analytics import requests
 from ga_sync.analytics.client import AnalyticsClient
 from ga_sync.index.cache import IndexCache
+from ga_sync.index.store import AskedLink
 from ga_sync.sync import store as sync_store
 from ga_sync.sync.budget import AdminBudget
 from ga_sync.sync.pipeline import Pipeline, Policy
@@ -171,7 +172,7 @@ def _served(stores: bootstrap.Stores, keyring: Keyring, link_id: str) -> int:
     with stores.data.reading() as session:
         row = session.get(Link, link_id)
         assert row is not None
-        served = IndexCache(keyring, 1 << 30).serve(session, row)
+        served = IndexCache(keyring, 1 << 30).serve(session, AskedLink.of(row))
         assert served.index.days == (DAY,)
         readings = sync_store.published(session, link_id, "bench")
         run = sync_store.run(session, readings[0].run_id, "bench")

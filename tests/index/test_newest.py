@@ -26,6 +26,7 @@ from ga_sync.index.expression import Segment as Leaf
 from ga_sync.index.glance import Glance
 from ga_sync.index.newest import first_page
 from ga_sync.index.query import LinkIndex
+from ga_sync.index.store import AskedLink
 from models.day import Reading
 from models.errors import DataKeyGone
 from models.keyring import Owner
@@ -196,7 +197,7 @@ def test_what_fails_in_the_background_is_told_and_may_be_begun_again(shelf: Shel
     with capture_logs() as logs:
         begun[0]()
     assert [(line["event"], line["error"]) for line in logs] == [("warming_failed", "DataKeyGone")]
-    gone = Link(link_id="L1", customer_id="acme", generation=1)
+    gone = AskedLink("L1", "acme", "active", "UTC", 30, NOON.date(), 1, None, None, None)
     with shelf.data.reading() as session, pytest.raises(DataKeyGone), cache.glance(session, gone):
         pass
     assert len(begun) == 1

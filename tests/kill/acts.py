@@ -13,6 +13,7 @@ import httpx
 from ga_sync import bootstrap, settings
 from ga_sync.cli import app
 from ga_sync.cli.console import plain
+from ga_sync.index.store import AskedLink
 from models.link import Link
 from tests.clock import NOON
 from tests.journeys import browser
@@ -115,7 +116,7 @@ def furnish(town: Town) -> Json:
 def _receipt(service: bootstrap.Service, link_id: str) -> Json:
     """What the receipt of a revocation will count."""
     with service.stores.data.reading() as session:
-        served = service.index.serve(session, session.get_one(Link, link_id))
+        served = service.index.serve(session, AskedLink.of(session.get_one(Link, link_id)))
     segments, days = len(served.segments), len(served.days)
     return {"links": [link_id], "days": days, "segments": segments, "recordings": served.index.recordings}
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from ga_sync.analytics.client import Google
 from ga_sync.index.cache import IndexCache, Served
 from ga_sync.index.day import decode
+from ga_sync.index.store import AskedLink
 from ga_sync.sync import store as sync_store
 from ga_sync.sync.announce import Announcer
 from ga_sync.sync.budget import AdminBudget
@@ -256,7 +257,7 @@ class Bench:
         with self.data.reading() as session:
             row = session.get(Link, self.link_id)
             assert row is not None
-            return cache.serve(session, row)
+            return cache.serve(session, AskedLink.of(row))
 
     def damage(self, day: date, value: bytes | None = None) -> None:
         """Somebody alters a stored value; with one given, seals that instead."""

@@ -1,0 +1,110 @@
+"""The questions asked most, answered with one look at the database and from memory, for doors that must not wait.
+
+Everything that is not plain is None here: no such key, another customer's link or none, one that is paused, a refused
+filter, an index that is not in memory, work that is kept for later questions. Who asked then goes the long way
+(:mod:`ga_sync.accounts.recordings`), which waits, and says what is wrong in the right order and words. So nothing is
+answered here that would not be answered there, and nothing is refused here.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from ga_sync.accounts import answers, key_store
+from ga_sync.accounts.errors import Refusal
+from ga_sync.accounts.generation import Generations, Window
+from ga_sync.accounts.keys import Keys, id_of
+from ga_sync.accounts.names import check_recording_ids, is_plain
+from ga_sync.accounts.views import View
+from ga_sync.index.cache import IndexCache
+from ga_sync.index.errors import FilterIndexError
+from ga_sync.index.store import AskedLink
+from models.forgets import LINK
+from models.keyring import Keyring, Owner
+from models.link import LinkStatus
+from models.look import Unseen
+from models.session import Store
+
+MAX_PAGE, MAX_CANDIDATES = 100, 200
+_OPEN = frozenset({LinkStatus.ACTIVE, LinkStatus.BROKEN})
+
+
+class Admitted(NamedTuple):
+    """Who asks, and the link that they may ask about, both as of one moment."""
+
+    key_id: str
+    link: AskedLink
+
+
+class AtOnce:
+    """Answers without waiting, or not at all."""
+
+    def __init__(
+        self,
+        data: Store,
+        keys: Keys,
+        keyring: Keyring,
+        cache: IndexCache,
+        *,
+        clock: Callable[[], datetime],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._keys, self._keyring, self._random = keys, keyring, random
+        self._look = data.look(key_store.KEY_AND_LINK)
+        self._generations = Generations(data, keyring, cache, clock)
+        self.waits = not data.is_sqlite
+        """Whether the look at the database crosses a network: then it belongs into a thread."""
+
+    def admit(self, key: str | None, link_id: str, roles: Sequence[str]) -> Admitted | None:
+        """Whoever may ask this link something, after one look at the database; also where that could not be had now."""
+        key_id = id_of(key)
+        if key_id is None or not is_plain(link_id):
+            return None
+        try:
+            found = key_store.key_and_link(self._look, key_id, link_id)
+            return None if found is None else self._judged(*found, key, roles)
+        except (Unseen, Refusal):
+            return None
+
+    def _judged(
+        self, held: key_store.HeldKey, link: AskedLink | None, key: str | None, roles: Sequence[str]
+    ) -> Admitted | None:
+        principal = self._keys.judge(held, key)
+        principal.require_role(*roles)
+        if link is None or link.status not in _OPEN or not principal.may_see(link.customer_id):
+            return None
+        return Admitted(principal.key_id, link)
+
+    def query(self, link: AskedLink, filter_: object, window: Window, limit: int) -> View | None:
+        """A first page."""
+        sealer = self._keyring.held(Owner(LINK, link.link_id))
+        if sealer is None or not 1 <= limit <= MAX_PAGE:
+            return None
+        try:
+            warm = self._generations.warm(link, window, filter_, bounded=True)
+        except FilterIndexError:
+            return None
+        if warm is None:
+            return None
+        opened, expression = warm
+        page = opened.page(expression, None, limit)
+        return answers.Paging(link.customer_id, link.link_id, window).view(page, sealer, self._random)
+
+    def match(
+        self, link: AskedLink, filter_: object, candidates: Sequence[tuple[str, date | None]], window: Window
+    ) -> View | None:
+        """Which of a few candidates the filter is true of, and which it may be true of."""
+        try:
+            check_recording_ids([recording_id for recording_id, _ in candidates], MAX_CANDIDATES)
+            warm = self._generations.warm(link, window, filter_, bounded=False)
+        except (FilterIndexError, Refusal):
+            return None
+        return None if warm is None else answers.matches(*warm, candidates)
+
+    def count(self, link: AskedLink, filter_: object, window: Window) -> View | None:
+        """How many."""
+        try:
+            warm = self._generations.warm(link, window, filter_, bounded=True)
+        except FilterIndexError:
+            return None
+        return None if warm is None else answers.total(*warm, None)

@@ -1,0 +1,102 @@
+"""A look gives a row as the models have it, sees every customer, and never waits."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import bindparam, select
+
+from models.api_key import ApiKey
+from models.link import Link, LinkStatus
+from models.look import Unseen
+from models.session import EVERYBODY, Store, act_for
+from tests.clock import NOON
+from tests.postgres import DatabaseUrls
+
+COLUMNS = (
+    Link.link_id,
+    Link.status,
+    Link.retention_days,
+    Link.first_day,
+    Link.created_at,
+    Link.as_of,
+    Link.unique_ref,
+)
+BY_ID = select(*COLUMNS).where(Link.link_id == bindparam("link_id"))
+
+
+@pytest.fixture
+def data(migrated_urls: DatabaseUrls) -> Iterator[Store]:
+    """A store with one link."""
+    store = Store(migrated_urls.data)
+    with store.transaction() as session:
+        session.add(
+            Link(
+                link_id="L1",
+                customer_id="acme",
+                grant_id="g",
+                unique_ref=b"\0\xff",
+                time_zone="UTC",
+                service_level="x",
+                status=LinkStatus.ACTIVE,
+                retention_days=90,
+                created_at=NOON,
+                first_day=NOON.date(),
+                as_of=datetime(2026, 11, 23, 1, 2, 3, 456789, tzinfo=UTC),
+            )
+        )
+    yield store
+    act_for(EVERYBODY)
+    store.close()
+
+
+def test_a_look_gives_what_a_transaction_gives(data: Store) -> None:
+    with data.reading() as session:
+        row = session.execute(BY_ID, {"link_id": "L1"}).one()
+    look = data.look(BY_ID)
+    for _ in range(12):  # more than a driver takes to prepare a statement
+        assert look({"link_id": "L1"}) == list(row)
+    assert look({"link_id": "L1' OR 1=1 --"}) is None
+
+
+def test_a_look_sees_what_was_committed_since_the_last_and_nothing_before(data: Store) -> None:
+    look = data.look(select(Link.retention_days).where(Link.link_id == bindparam("link_id")))
+    assert look({"link_id": "L1"}) == [90]
+    with data.transaction() as session:
+        session.get_one(Link, "L1").retention_days = 30
+        session.flush()
+        assert look({"link_id": "L1"}) == [90]
+    assert look({"link_id": "L1"}) == [30]
+
+
+def test_a_look_sees_every_customer_whoever_is_acted_for(data: Store) -> None:
+    act_for("globex")
+    assert data.look(BY_ID)({"link_id": "L1"}) is not None
+
+
+def test_a_look_does_not_wait_for_who_holds_every_connection(data: Store) -> None:
+    held = [data.engine.connect() for _ in range(5)]
+    began = time.monotonic()
+    assert data.look(BY_ID)({"link_id": "L1"}) is not None
+    assert time.monotonic() - began < timedelta(seconds=5).total_seconds()
+    for connection in held:
+        connection.close()
+
+
+def test_what_cannot_be_looked_at_now_is_said_as_that(data: Store) -> None:
+    look = data.look(select(ApiKey.role).where(ApiKey.key_id == bindparam("key_id")))
+    assert look({"key_id": "a"}) is None
+    rename(data, "api_keys", "elsewhere")
+    try:
+        for _ in range(20):  # a failed look gives its connection back
+            with pytest.raises(Unseen):
+                look({"key_id": "a"})
+    finally:
+        rename(data, "elsewhere", "api_keys")
+    assert look({"key_id": "a"}) is None
+
+
+def rename(data: Store, table: str, name: str) -> None:
+    with data.engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {name}")
