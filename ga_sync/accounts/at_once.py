@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from ga_sync.accounts import answers, key_store
 from ga_sync.accounts.errors import Refusal
-from ga_sync.accounts.generation import Generations, Window
+from ga_sync.accounts.generation import Generations, Opened, Window
 from ga_sync.accounts.keys import Keys, id_of
 from ga_sync.accounts.names import check_recording_ids, is_plain
 from ga_sync.accounts.views import View
 from ga_sync.index.cache import IndexCache
 from ga_sync.index.errors import FilterIndexError
+from ga_sync.index.expression import Expression, segments_of
 from ga_sync.index.store import AskedLink
 from models.forgets import LINK
 from models.keyring import Keyring, Owner
@@ -25,7 +26,8 @@ from models.link import LinkStatus
 from models.look import Unseen
 from models.session import Store
 
-MAX_PAGE, MAX_CANDIDATES = 100, 200
+MAX_PAGE, MAX_CANDIDATES, MAX_SEGMENTS = 100, 200, 16
+"""More than so much is work for a thread."""
 _OPEN = frozenset({LinkStatus.ACTIVE, LinkStatus.BROKEN})
 
 
@@ -80,13 +82,10 @@ class AtOnce:
         sealer = self._keyring.held(Owner(LINK, link.link_id))
         if sealer is None or not 1 <= limit <= MAX_PAGE:
             return None
-        try:
-            warm = self._generations.warm(link, window, filter_, bounded=True)
-        except FilterIndexError:
+        ready = self._ready(link, filter_, window, bounded=True)
+        if ready is None:
             return None
-        if warm is None:
-            return None
-        opened, expression = warm
+        opened, expression = ready
         page = opened.page(expression, None, limit)
         return answers.Paging(link.customer_id, link.link_id, window).view(page, sealer, self._random)
 
@@ -96,15 +95,21 @@ class AtOnce:
         """Which of a few candidates the filter is true of, and which it may be true of."""
         try:
             check_recording_ids([recording_id for recording_id, _ in candidates], MAX_CANDIDATES)
-            warm = self._generations.warm(link, window, filter_, bounded=False)
-        except (FilterIndexError, Refusal):
+        except Refusal:
             return None
-        return None if warm is None else answers.matches(*warm, candidates)
+        ready = self._ready(link, filter_, window, bounded=False)
+        return None if ready is None else answers.matches(*ready, candidates)
 
     def count(self, link: AskedLink, filter_: object, window: Window) -> View | None:
         """How many."""
+        ready = self._ready(link, filter_, window, bounded=True)
+        return None if ready is None else answers.total(*ready, None)
+
+    def _ready(
+        self, link: AskedLink, filter_: object, window: Window, *, bounded: bool
+    ) -> tuple[Opened, Expression] | None:
         try:
-            warm = self._generations.warm(link, window, filter_, bounded=True)
+            warm = self._generations.warm(link, window, filter_, bounded=bounded)
         except FilterIndexError:
             return None
-        return None if warm is None else answers.total(*warm, None)
+        return warm if warm is not None and len(segments_of(warm[1])) <= MAX_SEGMENTS else None

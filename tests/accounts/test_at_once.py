@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from ga_sync.accounts.at_once import MAX_CANDIDATES, MAX_PAGE, AtOnce
+from ga_sync.accounts.at_once import MAX_CANDIDATES, MAX_PAGE, MAX_SEGMENTS, AtOnce
 from ga_sync.accounts.generation import Window
 from ga_sync.accounts.keys import Keys
 from ga_sync.accounts.recordings import Recordings
@@ -208,6 +208,21 @@ def test_what_is_long_is_left_to_the_long_way(door: Door) -> None:
     assert door.short.match(link, ALL, few, Window()) is not None
     for candidates in ([*few, ("each", None)], [("", None)], [("\ud800", None)], [("x" * 101, None)]):
         assert door.short.match(link, ALL, candidates, Window()) is None
+
+
+def test_a_filter_of_many_segments_is_left_to_the_long_way(door: Door) -> None:
+    names = [str(1000 + number) for number in range(MAX_SEGMENTS)]
+    for name in names:
+        door.shelf.name(name)
+    door.shelf.publish({day(5): {"1": {"new"}}})
+    door.warm()
+    link = door.admitted(door.key())
+    most = {"any": [{"segment": name} for name in names]}
+    more = {"any": [*most["any"], {"segment": "1"}]}
+    for filter_, answered in ((most, True), (more, False)):
+        assert (door.short.count(link, filter_, Window()) is not None) == answered
+        assert (door.short.query(link, filter_, Window(), 5) is not None) == answered
+        assert (door.short.match(link, filter_, [("new", None)], Window()) is not None) == answered
 
 
 @pytest.mark.parametrize(
