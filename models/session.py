@@ -69,6 +69,11 @@ def _postgres_acts_for_everybody(connection: Any, _record: object) -> None:  # n
     connection.commit()
 
 
+def _postgres_is_short(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a DBAPI connection
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET statement_timeout = {int(_LOOK_SECONDS * 1000)}")
+
+
 def _postgres_begin(connection: Connection) -> None:
     customer_id = _ACTING_FOR.get()
     if customer_id != EVERYBODY:  # as long as the transaction (SET LOCAL)
@@ -105,15 +110,21 @@ class Store:
         self._looker = self._make_looker()
 
     def _make_looker(self) -> Engine:
-        """Connections of its own, so that a look waits for nobody who holds one of the others, nor for a lock."""
+        """Connections of its own: a look waits for nobody who holds one of the others, nor long for anything."""
         if self.is_sqlite:
             looker = create_engine(self.url, hide_parameters=True)
             event.listen(looker, "connect", _sqlite_waits_for_nothing)
         else:
             looker = create_engine(
-                self.url, hide_parameters=True, isolation_level="AUTOCOMMIT", pool_timeout=_LOOK_SECONDS
+                self.url,
+                hide_parameters=True,
+                isolation_level="AUTOCOMMIT",
+                max_overflow=0,
+                pool_timeout=_LOOK_SECONDS,
+                connect_args={"connect_timeout": 2},  # the least that libpq takes
             )
             event.listen(looker, "connect", _postgres_acts_for_everybody)
+            event.listen(looker, "connect", _postgres_is_short)
         return looker
 
     @contextmanager

@@ -18,7 +18,7 @@ from ga_sync.accounts.names import check_recording_ids, is_plain
 from ga_sync.accounts.views import View
 from ga_sync.index.cache import IndexCache
 from ga_sync.index.errors import FilterIndexError
-from ga_sync.index.expression import Expression, segments_of
+from ga_sync.index.expression import Expression
 from ga_sync.index.store import AskedLink
 from models.forgets import LINK
 from models.keyring import Keyring, Owner
@@ -26,8 +26,8 @@ from models.link import LinkStatus
 from models.look import Unseen
 from models.session import Store
 
-MAX_PAGE, MAX_CANDIDATES, MAX_SEGMENTS = 100, 200, 16
-"""More than so much is work for a thread."""
+MAX_PAGE, MAX_CANDIDATES, MAX_SIZE = 100, 200, 24
+"""More ids, candidates, or segments and operators of a filter are work for a thread."""
 _OPEN = frozenset({LinkStatus.ACTIVE, LinkStatus.BROKEN})
 
 
@@ -63,13 +63,13 @@ class AtOnce:
         if key_id is None or not is_plain(link_id):
             return None
         try:
-            found = key_store.key_and_link(self._look, key_id, link_id)
-            return None if found is None else self._judged(*found, key, roles)
+            held, link = key_store.key_and_link(self._look, key_id, link_id) or (None, None)
+            return self._judged(held, link, key, roles)
         except (Unseen, Refusal):
             return None
 
     def _judged(
-        self, held: key_store.HeldKey, link: AskedLink | None, key: str | None, roles: Sequence[str]
+        self, held: key_store.HeldKey | None, link: AskedLink | None, key: str | None, roles: Sequence[str]
     ) -> Admitted | None:
         principal = self._keys.judge(held, key)
         principal.require_role(*roles)
@@ -109,7 +109,6 @@ class AtOnce:
         self, link: AskedLink, filter_: object, window: Window, *, bounded: bool
     ) -> tuple[Opened, Expression] | None:
         try:
-            warm = self._generations.warm(link, window, filter_, bounded=bounded)
+            return self._generations.warm(link, window, filter_, bounded=bounded, most=MAX_SIZE)
         except FilterIndexError:
             return None
-        return warm if warm is not None and len(segments_of(warm[1])) <= MAX_SEGMENTS else None

@@ -15,7 +15,7 @@ from ga_sync.index import heads
 from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache, Served
 from ga_sync.index.errors import InvalidWindow, UnknownSegment
-from ga_sync.index.expression import Expression, parse_json, refuse_unbounded, segments_of
+from ga_sync.index.expression import Expression, parse_json, refuse_unbounded, segments_of, size_of
 from ga_sync.index.glance import Glance
 from ga_sync.index.paging import Position
 from ga_sync.index.store import AskedLink, HeldDay
@@ -120,9 +120,11 @@ class Generations:
         return self._opened(link, served, window)
 
     def warm(
-        self, link: AskedLink, window: Window, filter_: object, *, bounded: bool
+        self, link: AskedLink, window: Window, filter_: object, *, bounded: bool, most: int
     ) -> tuple[Opened, Expression] | None:
         """What :meth:`open` and :meth:`parse` give, from memory; None where something has to be read or worked out.
+
+        None, too, for a filter of more than ``most`` segments and operators.
 
         Raises:
             InvalidFilter, UnknownSegment, UnboundedFilter: the filter.
@@ -132,7 +134,8 @@ class Generations:
             return None
         opened = self._opened(link, served, window)
         expression = self.parse(filter_, served.segments, bounded=bounded)
-        ready = served.index.is_warm(expression, opened.window.first, opened.window.last)
+        first, last = opened.window.first, opened.window.last
+        ready = size_of(expression) <= most and served.index.is_warm(expression, first, last)
         return (opened, expression) if ready else None
 
     def _opened(self, link: AskedLink, served: Served, window: Window) -> Opened:

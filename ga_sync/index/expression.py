@@ -199,6 +199,15 @@ def segments_of(expression: Expression) -> frozenset[str]:
     return frozenset(found)
 
 
+def size_of(expression: Expression) -> int:
+    """Count segments and operators, each as often as it stands there: what answering takes grows with it."""
+    count, waiting = 0, [expression]
+    while waiting:
+        count += 1
+        waiting.extend(parts_of(waiting.pop()))
+    return count
+
+
 def is_unbounded(expression: Expression) -> bool:
     """Say whether the filter is true of a recording in no segment, which only `match` can answer."""
     if isinstance(expression, Segment):

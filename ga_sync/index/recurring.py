@@ -163,11 +163,16 @@ class Window:
         return held
 
     def is_ready(self, expression: Expression) -> bool:
-        """Say whether all that `held` gives for the expression is worked out; who is nobody needs no working out."""
+        """Say whether the slots are worked out, and everything that `held` gives for the expression."""
+        if "_slots" not in self.__dict__:  # where a cached property keeps what it gave
+            return False
         return all(segment in self._members or not self._leaf(segment) for segment in segments_of(expression))
 
     def _work_out(self, segment_id: str) -> BitMap:
-        held_on = numbers(self._leaf(segment_id) & self.occurrences)
+        leaf = self._leaf(segment_id)
+        if not leaf:
+            return BitMap()
+        held_on = numbers(leaf & self.occurrences)
         places = self._recurring.ordinals[self._inside].searchsorted(held_on)
         held = np.zeros(len(self.canonical), np.bool_)
         held[self._slots[places]] = True

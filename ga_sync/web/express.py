@@ -4,6 +4,7 @@ It answers plain requests alone, always with 200; every other one goes on as if 
 the long way: key, role, object, and only then the body.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -21,24 +22,26 @@ from ga_sync.web.auth import Door
 from ga_sync.web.bodies import Count, Match, Query
 
 MAX_BODY = 16 * 1024
+_DIGITS = len(str(MAX_BODY))
 _BEARER = b"bearer "
 Ask = Callable[[AtOnce, AskedLink, bytes], View | None]
 
 
 def key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """The key of a plain request: one that has one, and a short body of JSON whose length it says."""
-    key = kind = length = b""
+    key: bytes | None = None
+    kind = length = b""
     for name, value in headers:
         if name == b"authorization":
-            if key:
+            if key is not None:
                 return None
             key = value
         elif name == b"content-type":
             kind = value
         elif name == b"content-length":
             length = value
-    short = length.isdigit() and 0 < int(length) <= MAX_BODY
-    if not short or kind != b"application/json" or key[: len(_BEARER)].lower() != _BEARER:
+    short = length.isdigit() and len(length) <= _DIGITS and 0 < int(length) <= MAX_BODY
+    if not short or kind != b"application/json" or key is None or key[: len(_BEARER)].lower() != _BEARER:
         return None
     return key[len(_BEARER) :].decode("latin-1").strip()
 
@@ -57,12 +60,17 @@ class Express:
             if link is None:
                 await app(scope, receive, send)
                 return
+            turned: list[str] = []
+            asyncio.get_running_loop().call_soon(turned.append, "once")
             try:
                 message = await receive()
             except Refusal as slow:
                 await app(scope, _again(slow, receive), send)
                 return
-            answer = self._answer(scope["litestar_app"].state.at_once, link, message)
+            if turned:  # the body was waited for: what was looked at before may have ended since
+                link = await self._admitted(scope)
+            at_once = scope["litestar_app"].state.at_once
+            answer = None if link is None else self._answer(at_once, link, message)
             if answer is None:
                 await app(scope, _again(message, receive), send)
                 return

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from ga_sync.accounts.at_once import MAX_CANDIDATES, MAX_PAGE, MAX_SEGMENTS, AtOnce
+from ga_sync.accounts.at_once import MAX_CANDIDATES, MAX_PAGE, MAX_SIZE, AtOnce
 from ga_sync.accounts.generation import Window
 from ga_sync.accounts.keys import Keys
 from ga_sync.accounts.recordings import Recordings
@@ -210,19 +210,23 @@ def test_what_is_long_is_left_to_the_long_way(door: Door) -> None:
         assert door.short.match(link, ALL, candidates, Window()) is None
 
 
-def test_a_filter_of_many_segments_is_left_to_the_long_way(door: Door) -> None:
-    names = [str(1000 + number) for number in range(MAX_SEGMENTS)]
-    for name in names:
-        door.shelf.name(name)
-    door.shelf.publish({day(5): {"1": {"new"}}})
-    door.warm()
-    link = door.admitted(door.key())
-    most = {"any": [{"segment": name} for name in names]}
-    more = {"any": [*most["any"], {"segment": "1"}]}
-    for filter_, answered in ((most, True), (more, False)):
+def test_a_large_filter_is_left_to_the_long_way_whichever_segments_it_repeats(door: Door) -> None:
+    link, one = door.admitted(door.key()), {"segment": "1"}
+    most: object = {"any": [one] * (MAX_SIZE - 1)}
+    deep: object = {"all": [{"any": [one, {"not": {"not": one}}]}] * 5}
+    for filter_, answered in ((most, True), ({"any": [one] * MAX_SIZE}, False), (deep, False)):
         assert (door.short.count(link, filter_, Window()) is not None) == answered
         assert (door.short.query(link, filter_, Window(), 5) is not None) == answered
-        assert (door.short.match(link, filter_, [("new", None)], Window()) is not None) == answered
+        assert (door.short.match(link, filter_, [("each", None)], Window()) is not None) == answered
+
+
+def test_a_window_that_was_never_asked_is_left_to_the_long_way(door: Door) -> None:
+    """Also for a segment that nobody is in: the window's own sets have to be worked out."""
+    link = door.admitted(door.key())
+    for segment, window in (("1", Window(day(1), day(4))), ("44", Window(day(2), day(4)))):
+        assert door.short.count(link, {"segment": segment}, window) is None
+        counted = door.long.count("L1", "acme", {"segment": segment}, window, None, None)
+        assert door.short.count(link, {"segment": segment}, window) == counted
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, literal_column, select
 
 from models.api_key import ApiKey
 from models.link import Link, LinkStatus
 from models.look import Unseen
 from models.session import EVERYBODY, Store, act_for
 from tests.clock import NOON
-from tests.postgres import DatabaseUrls
+from tests.postgres import DatabaseUrls, drop_database, fresh_database
+from tests.postgres_server import Server
 
 COLUMNS = (
     Link.link_id,
@@ -95,6 +96,18 @@ def test_what_cannot_be_looked_at_now_is_said_as_that(data: Store) -> None:
     finally:
         rename(data, "elsewhere", "api_keys")
     assert look({"key_id": "a"}) is None
+
+
+def test_a_look_at_postgresql_ends_after_a_second(postgres: Server) -> None:
+    store = Store(fresh_database(postgres))
+    try:
+        began = time.monotonic()
+        with pytest.raises(Unseen, match="QueryCanceled"):
+            store.look(select(literal_column("pg_sleep(30)")))({})
+        assert 0.5 < time.monotonic() - began < 10
+    finally:
+        store.close()
+        drop_database(postgres, store.url.render_as_string(hide_password=False))
 
 
 def rename(data: Store, table: str, name: str) -> None:

@@ -1,10 +1,13 @@
 """The short way through the doors: plain questions about what is in memory never reach a handler; all others do."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import anyio
+import anyio.lowlevel
 import pytest
 from litestar.datastructures import State
 
@@ -42,6 +45,10 @@ class Walk:
 
         async def receive() -> Any:  # noqa: ANN401 -- a message
             message = messages.pop(0)
+            if callable(message):
+                await anyio.lowlevel.checkpoint()
+                message()
+                message = messages.pop(0)
             if isinstance(message, Refusal):
                 raise message
             return message
@@ -180,6 +187,7 @@ def test_what_is_not_plain_goes_on_with_its_body_as_it_came(warm: Shared, what: 
         {"content_length": b"-1"},
         {"content_length": b"\xb2"},
         {"content_length": b"16385"},
+        {"content_length": b"0" * 5000 + b"60"},
         {"authorization": b""},
         {"authorization": b"Bearer"},
         {"authorization": b"Basic gas_aaaa.aaaa"},
@@ -195,8 +203,9 @@ def test_a_request_that_is_not_plain_goes_on_unread(warm: Shared, other: dict[st
 
 def test_two_keys_in_one_request_are_none(warm: Shared) -> None:
     body = json.dumps({"filter": largest(warm)}).encode()
-    twice = headers(warm, body) * 2
-    assert Walk(warm, "count").ask([request(body)], twice).behind[0] == "reached"
+    once = headers(warm, body)
+    for twice in (once * 2, [(b"authorization", b""), *once]):
+        assert Walk(warm, "count").ask([request(body)], twice).behind[0] == "reached"
 
 
 def test_another_customers_key_and_another_link_go_on(warm: Shared) -> None:
@@ -223,6 +232,28 @@ def test_a_body_in_pieces_goes_on_whole(warm: Shared) -> None:
     assert found.behind == ["reached", *pieces]
     found = Walk(warm, "count").ask([{"type": "http.disconnect"}], headers(warm, body))
     assert found.behind == ["reached", {"type": "http.disconnect"}]
+
+
+def test_what_ends_while_the_body_is_waited_for_is_not_answered(fresh: House) -> None:
+    grant_id, link_id = fresh.linked()
+    segment = fresh.call("GET", f"/v1/links/{link_id}/segments")["segments"][0]["segment_id"]
+    body = json.dumps({"filter": {"segment": segment}}).encode()
+    fresh.call("POST", f"/v1/links/{link_id}/recordings/count", json.loads(body), role="store")
+    mine = Shared(fresh, grant_id, link_id, "")
+
+    def waited_for(meanwhile: Callable[[], object]) -> Walk:
+        return Walk(mine, "count").ask([meanwhile, request(body)], headers(mine, body))
+
+    answer = waited_for(lambda: None).answer
+    assert answer == fresh.call(
+        "POST", f"/v1/links/{link_id}/recordings/count", json.loads(body), role="store"
+    )
+    found = waited_for(partial(fresh.call, "POST", f"/v1/links/{link_id}/pause"))
+    assert (found.sent, found.behind) == ([], ["reached", request(body)])
+    fresh.call("POST", f"/v1/links/{link_id}/resume")
+    assert waited_for(lambda: None).answer == answer
+    key_id = fresh.keys["store *"].partition(".")[0]
+    assert waited_for(partial(fresh.service.keys.revoke, key_id, "test")).behind[0] == "reached"
 
 
 def test_a_body_that_comes_too_late_is_refused_behind(warm: Shared) -> None:
