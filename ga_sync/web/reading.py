@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import InternalServerException
 
 from ga_sync.accounts.errors import Invalid, Malformed
 
@@ -32,7 +33,10 @@ class StrictRequest(Request[Any, Any, Any]):
 
     async def body(self) -> bytes:
         """The body as it came; where the address takes one, an empty one is refused."""
-        raw = await super().body()
+        try:
+            raw = await super().body()
+        except InternalServerException:  # the framework's word for a caller that went away in the middle
+            raise Malformed("the body did not come whole: send it again") from None
         if not raw and self.route_handler.parsed_data_field is not None:
             raise Malformed("the body is empty: send the documented JSON")
         return raw

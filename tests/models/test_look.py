@@ -101,10 +101,12 @@ def test_what_cannot_be_looked_at_now_is_said_as_that(data: Store) -> None:
 def test_a_look_at_postgresql_ends_after_a_second(postgres: Server) -> None:
     store = Store(fresh_database(postgres))
     try:
-        began = time.monotonic()
-        with pytest.raises(Unseen, match="QueryCanceled"):
-            store.look(select(literal_column("pg_sleep(30)")))({})
-        assert 0.5 < time.monotonic() - began < 10
+        look = store.look(select(literal_column("pg_sleep(30)")))
+        for _ in range(2):
+            began = time.monotonic()
+            with pytest.raises(Unseen, match="QueryCanceled"):
+                look({})
+            assert 0.5 < time.monotonic() - began < 10
     finally:
         store.close()
         drop_database(postgres, store.url.render_as_string(hide_password=False))

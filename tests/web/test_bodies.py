@@ -7,6 +7,7 @@ from typing import Any, cast
 import anyio
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from ga_sync.web.app import create_app
 from ga_sync.web.patience import Patient
@@ -274,6 +275,36 @@ def test_a_body_that_trickles_is_not_waited_for(shared: Shared) -> None:
     answer = anyio.run(ask)
     assert (answer.status_code, answer.json()["type"]) == (408, "/problems/too-slow")
     assert answer.headers["connection"] == "close"
+
+
+def test_a_caller_that_goes_away_in_the_middle_of_its_body_is_no_fault_of_ours(shared: Shared) -> None:
+    headers = [(b"authorization", shared.house.headers("store")["authorization"].encode())]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": f"{shared.at}/recordings/query",
+        "query_string": b"",
+        "http_version": "1.1",
+        "scheme": "http",
+        "headers": headers,
+        "root_path": "",
+    }
+    messages = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[Any] = []
+
+    async def ask() -> None:
+        async def receive() -> Any:  # noqa: ANN401 -- a message
+            return messages.pop(0)
+
+        async def send(message: Any) -> None:  # noqa: ANN401 -- a message
+            sent.append(message)
+
+        await create_app(shared.house.service)(cast("Any", scope), receive, send)
+
+    with capture_logs() as logs:
+        anyio.run(ask)
+    assert (sent[0]["status"], json.loads(sent[1]["body"])["type"]) == (400, "/problems/malformed")
+    assert [line["event"] for line in logs] == ["request"]
 
 
 def test_a_caller_that_has_sent_its_body_may_wait_as_long_as_it_likes() -> None:
