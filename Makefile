@@ -87,13 +87,13 @@ demo: $(VENV)/installed-runtime
 
 test: lint types layers
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest $(TESTS) -q -rfEs -n $(WORKERS) --cov --cov-branch --cov-report=
+	@$(BIN)/pytest $(TESTS) -q -rfEs -n $(WORKERS) --dist worksteal --cov --cov-branch --cov-report=
 	@$(BIN)/coverage report
 	@$(BIN)/coverage json -q -o - | $(BIN)/python .ci/floor.py $(FLOOR)
 
 # The tests alone, without measuring them.
 tests: $(VENV)/installed-dev
-	@$(BIN)/pytest $(TESTS) -q -rfEs -n $(WORKERS)
+	@$(BIN)/pytest $(TESTS) -q -rfEs -n $(WORKERS) --dist worksteal
 
 # ARGS="--size 1 --no-http" measures less; ARGS=--help says what there is. Peers that are not installed are skipped.
 bench: $(VENV)/installed-dev

@@ -4,7 +4,7 @@ It answers plain requests alone, always with 200; every other one goes on as if 
 the long way: key, role, object, and only then the body.
 """
 
-import asyncio
+from asyncio.events import get_running_loop
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -61,7 +61,7 @@ class Express:
                 await app(scope, receive, send)
                 return
             turned: list[str] = []
-            asyncio.get_running_loop().call_soon(turned.append, "once")
+            get_running_loop().call_soon(turned.append, "once")
             try:
                 message = await receive()
             except Refusal as slow:

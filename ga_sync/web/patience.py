@@ -1,6 +1,7 @@
 """A body arrives within a minute: whoever trickles it holds nothing of ours for longer."""
 
-import asyncio
+from asyncio.events import get_running_loop
+from asyncio.timeouts import timeout_at
 from typing import ClassVar
 
 from litestar.enums import ScopeType
@@ -32,14 +33,14 @@ class Patient:
         return patient
 
     def _timed(self, receive: Receive) -> Receive:
-        until, arrived = asyncio.get_running_loop().time() + self._seconds, False
+        until, arrived = get_running_loop().time() + self._seconds, False
 
         async def timed():  # type: ignore[no-untyped-def]  # noqa: ANN202 -- one of the framework's forty messages
             nonlocal arrived
             if arrived:  # what comes now is the caller's going away, whenever that is
                 return await receive()
             try:
-                async with asyncio.timeout_at(until):
+                async with timeout_at(until):
                     message = await receive()
             except TimeoutError:
                 raise TooSlow(f"a body arrives within {self._seconds:.0f} seconds: send it again") from None
