@@ -159,7 +159,7 @@ layers: $(VENV)/installed-dev
 # --- the lock files --------------------------------------------------------------------------------------
 
 UV = build/uv
-COMPILE = $(UV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11
+COMPILE = $(UV)/bin/uv pip compile -q --universal --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11
 
 $(UV)/made: $(VENV)/made
 	@$(BIN)/python -m venv --clear $(UV)

@@ -55,6 +55,12 @@ def test_what_tests_is_locked_with_hashes(requirement: str) -> None:
     assert name_of(requirement) in pins(LOCKS["requirements-dev.lock"])
 
 
+def test_an_extra_that_is_asked_for_is_locked_as_an_extra() -> None:
+    """Pip 23 takes the newest `coverage` for `coverage[toml]` where only `coverage` is pinned, and then refuses it."""
+    extras = [re.split(r"[>=<;]", one)[0] for one in RUNTIME + DEVELOPMENT if "[" in one]
+    assert [one for one in extras if f"\n{one}==" not in LOCKS["requirements-dev.lock"]] == []
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_entry_of_a_lock_has_a_hash(lock: str) -> None:
     assert len(entries(LOCKS[lock])) == len(pins(LOCKS[lock]))
