@@ -25,7 +25,7 @@ class Forgotten:
 
     Attributes:
         references: HMAC-SHA256 of each id under the link's key; it decides.
-        lookups: 8-byte keyed hash of each id; it finds candidates.
+        lookups: 8-byte keyed hash of each id, with the number of its form; it finds candidates.
     """
 
     references: frozenset[bytes]

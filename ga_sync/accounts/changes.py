@@ -12,10 +12,11 @@ from ga_sync.accounts.retention import Retention, oldest_day
 from ga_sync.accounts.views import View, moment
 from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache
+from ga_sync.index.cipher import LOOKUP
 from ga_sync.index.codec import DayData
 from ga_sync.index.slices import slice_of_day
 from ga_sync.index.store import AskedLink
-from ga_sync.sync import change_store, stage
+from ga_sync.sync import change_store
 from ga_sync.sync.changelog import FROM_NOTHING, UNKNOWN, opened_account
 from ga_sync.sync.changes import ENTERED, only_left
 from ga_sync.sync.forgets import held
@@ -140,7 +141,7 @@ class Changes:
         """One row of the log; a restored one tells nothing of the forgotten but that they left."""
         account = opened_account(change, sealer)
         gone = held(account, self._keyring.forgets.of(change.link_id), sealer)
-        return only_left(account, gone, sealer.key(stage.LOOKUP)) if gone else account
+        return only_left(account, gone, sealer.key(LOOKUP)) if gone else account
 
 
 def _open(link: AskedLink | None) -> AskedLink:

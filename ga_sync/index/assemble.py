@@ -20,7 +20,7 @@ from ga_sync.index.codec import DayData
 from ga_sync.index.directory import Directory
 from ga_sync.index.evaluate import Plan, plan
 from ga_sync.index.expression import Expression
-from ga_sync.index.ids import IdColumn, Numbers, Positions, chained, column, hash_ids
+from ga_sync.index.ids import Flags, IdCipher, IdColumn, Numbers, Positions, are_same, chained, column, picked
 from ga_sync.index.recurring import Recurring, find_recurring
 from ga_sync.index.sets import NOBODY, size_of
 
@@ -39,7 +39,11 @@ class Block:
     """The ids of one day. Compared by identity: the same object is the same day, unchanged."""
 
     ids: IdColumn
-    hashes: NDArray[np.uint64]
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """The keyed hash of each, ascending."""
+        return self.ids.hashes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +56,7 @@ class Layout:
         bounds: First ordinal of each day, and one past the last; int64.
         directory: Where the ids of `listed` stand.
         listed: The blocks that the directory was made of; some may have been replaced since.
+        cipher: The link's.
     """
 
     days: tuple[date, ...]
@@ -61,13 +66,15 @@ class Layout:
     listed: tuple[Block, ...]
     bases: Positions
     fresh: tuple[int, ...]
+    cipher: IdCipher
 
-    def find(self, ids: IdColumn, hashes: NDArray[np.uint64]) -> tuple[Positions, Positions]:
+    def find(self, ids: IdColumn) -> tuple[Positions, Positions]:
         """Find every occurrence of these ids.
 
         Returns:
             Two arrays of one length: which of the ids asked, and an ordinal where it stands.
         """
+        hashes = ids.hashes
         asked, addresses = self.directory.candidates(hashes)
         listed = self.directory.bounds.searchsorted(addresses, side="right") - 1
         ordinals = self.bases[listed] + addresses - self.directory.bounds[listed]
@@ -95,20 +102,28 @@ class Layout:
         return np.repeat(order, count), self.bounds[number] + np.repeat(first, count) + step
 
     def _confirmed(self, ids: IdColumn, asked: Positions, ordinals: Positions) -> tuple[Positions, Positions]:
-        """Keep the pairs whose ids are the same, byte by byte: an equal hash proves nothing."""
+        """Keep the pairs whose ids are the same, every bit of them: an equal hash proves nothing."""
         if len(asked) <= FEW:
-            same = np.array(self._same(ids, asked, ordinals), np.bool_)
+            same = are_same(ids, asked, self._places(ordinals))
         else:
             order = np.argsort(ordinals)
             asked, ordinals = asked[order], ordinals[order]
-            same = ids.same(asked, self.ids_at(ordinals), np.arange(len(ordinals)))
+            same = self._same_by_day(ids, asked, ordinals)
         return asked[same], ordinals[same]
 
-    def _same(self, ids: IdColumn, asked: Positions, ordinals: Positions) -> list[bool]:
+    def _places(self, ordinals: Numbers | Positions) -> list[tuple[IdColumn, int]]:
+        """Give for each ordinal the ids of its day, and its position in them."""
         numbers = self.bounds.searchsorted(ordinals, side="right") - 1
         positions = (ordinals - self.bounds[numbers]).tolist()
-        triples = zip(asked.tolist(), numbers.tolist(), positions, strict=True)
-        return [ids.identity(one) == self.blocks[number].ids.identity(at) for one, number, at in triples]
+        return [(self.blocks[number].ids, at) for number, at in zip(numbers.tolist(), positions, strict=True)]
+
+    def _same_by_day(self, ids: IdColumn, asked: Positions, ascending: Positions) -> Flags:
+        parts, start = [np.empty(0, np.bool_)], 0
+        for number, positions in self.runs(ascending):
+            stop = start + len(positions)
+            parts.append(ids.same(asked[start:stop], self.blocks[number].ids, positions))
+            start = stop
+        return np.concatenate(parts)
 
     @property
     def size(self) -> int:
@@ -144,19 +159,12 @@ class Layout:
         if len(ordinals) > SCATTERED * abs(first - last):
             parts = self.runs(ordinals)
             return [id_ for number, part in parts for id_ in self.blocks[number].ids.strings(part)]
-        numbers = self.bounds.searchsorted(ordinals, side="right") - 1
-        positions = (ordinals - self.bounds[numbers]).tolist()
-        pairs = zip(numbers.tolist(), positions, strict=True)
-        return [self.blocks[number].ids.string(position) for number, position in pairs]
+        return picked(self._places(ordinals), self.cipher)
 
     def ids_at(self, ordinals: Positions) -> IdColumn:
         """Give the ids at ascending or descending ordinals."""
-        return chained([self.blocks[number].ids.take(positions) for number, positions in self.runs(ordinals)])
-
-    def hashes_at(self, ordinals: Positions) -> NDArray[np.uint64]:
-        """Give the hashes at ascending or descending ordinals."""
-        parts = [self.blocks[number].hashes[positions] for number, positions in self.runs(ordinals)]
-        return np.concatenate([np.empty(0, np.uint64), *parts])
+        parts = [self.blocks[number].ids.take(positions) for number, positions in self.runs(ordinals)]
+        return chained(parts, self.cipher)
 
     def between(self, frm: date | None, to: date | None) -> tuple[int, int]:
         """Give the numbers of the days from..to: the first, and one past the last."""
@@ -166,7 +174,10 @@ class Layout:
 
 
 def lay_out(
-    days: Sequence[date], blocks: Sequence[Block], known: tuple[Directory, tuple[Block, ...]] | None
+    days: Sequence[date],
+    blocks: Sequence[Block],
+    known: tuple[Directory, tuple[Block, ...]] | None,
+    cipher: IdCipher,
 ) -> Layout:
     """Place the days; with a directory already known, go on using it while few of its days have been replaced."""
     bounds = np.cumsum([0, *(len(block.ids) for block in blocks)], dtype=np.int64)
@@ -177,7 +188,7 @@ def lay_out(
     starts = {block: int(start) for block, start in zip(blocks, bounds[:-1], strict=True)}
     bases = np.array([starts.get(block, -1) for block in listed] + [-1], np.int64)
     fresh = tuple(number for number, block in enumerate(blocks) if block not in old)
-    return Layout(tuple(days), tuple(blocks), bounds, directory, listed, bases, fresh)
+    return Layout(tuple(days), tuple(blocks), bounds, directory, listed, bases, fresh, cipher)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,16 +199,12 @@ class Ground:
         layout: Days and ids.
         bitmaps: Segment id → the ordinals at which somebody is in it; only segments with members.
         recurring: The recordings that occur on several days.
-        key: The link's hash key.
-        bits: Width of the hashes.
         plans: Filters asked lately, as they are best evaluated here.
     """
 
     layout: Layout
     bitmaps: Bitmaps
     recurring: Recurring
-    key: bytes
-    bits: int
     plans: dict[Expression, Plan] = field(default_factory=dict)
 
     def plan(self, expression: Expression) -> Plan:
@@ -215,21 +222,21 @@ class Ground:
 
     def find(self, ids: Sequence[str]) -> tuple[Positions, Positions]:
         """Find every occurrence of these ids: which of them, and an ordinal."""
-        return self.layout.find(column(ids), hash_ids(ids, self.key, self.bits))
+        return self.layout.find(column(ids, self.layout.cipher))
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory held, within a few percent."""
         layout, recurring = self.layout, self.recurring
-        blocks = sum(block.ids.nbytes + block.hashes.nbytes for block in layout.blocks)
+        blocks = sum(block.ids.nbytes for block in layout.blocks)
         sets = self.bitmaps.nbytes + size_of(recurring.bitmap)
         return blocks + sets + layout.directory.nbytes + recurring.nbytes
 
 
-def assemble(days: Mapping[date, DayData], key: bytes, bits: int) -> Ground:
+def assemble(days: Mapping[date, DayData], cipher: IdCipher) -> Ground:
     """Put the days of a link side by side."""
     order = sorted(days)
-    layout = lay_out(order, [Block(days[day].ids, days[day].hashes) for day in order], None)
+    layout = lay_out(order, [Block(days[day].ids) for day in order], None, cipher)
     bases = list(zip((days[day].segments for day in order), layout.bounds.tolist(), strict=False))
     bitmaps = Bitmaps(
         {
@@ -239,7 +246,7 @@ def assemble(days: Mapping[date, DayData], key: bytes, bits: int) -> Ground:
         }
     )
     recurring = _recurring(layout, layout.directory.shared())
-    return Ground(layout, bitmaps, recurring, key, bits)
+    return Ground(layout, bitmaps, recurring)
 
 
 def _united(parts: list[BitMap]) -> BitMap:
@@ -250,17 +257,17 @@ def _united(parts: list[BitMap]) -> BitMap:
 
 
 def _recurring(layout: Layout, candidates: Positions) -> Recurring:
-    return find_recurring(candidates, layout.ids_at(candidates), layout.hashes_at(candidates))
+    return find_recurring(candidates, layout.ids_at(candidates))
 
 
 def replace_day(ground: Ground, day: date, data: DayData | None) -> Ground:
     """Give the ground with one day replaced, added, or (None) removed; the old one stays as it is."""
     old = ground.layout
     first, last = old.between(day, day)
-    new_block = [] if data is None else [Block(data.ids, data.hashes)]
+    new_block = [] if data is None else [Block(data.ids)]
     blocks = [*old.blocks[:first], *new_block, *old.blocks[last:]]
     days = [*old.days[:first], *([day] if new_block else []), *old.days[last:]]
-    layout = lay_out(days, blocks, (old.directory, old.listed))
+    layout = lay_out(days, blocks, (old.directory, old.listed), old.cipher)
     gap = Gap(
         int(old.bounds[first]),
         int(old.bounds[last]),
@@ -271,7 +278,7 @@ def replace_day(ground: Ground, day: date, data: DayData | None) -> Ground:
     candidates = gap.moved(ground.recurring.ordinals.astype(np.int64))
     if data is not None:
         candidates = _distinct(np.concatenate([candidates, _also_elsewhere(layout, data)]))
-    return Ground(layout, bitmaps, _recurring(layout, candidates), ground.key, ground.bits)
+    return Ground(layout, bitmaps, _recurring(layout, candidates))
 
 
 def _distinct(ordinals: Positions) -> Positions:
@@ -284,5 +291,5 @@ def _distinct(ordinals: Positions) -> Positions:
 
 def _also_elsewhere(layout: Layout, data: DayData) -> Positions:
     """Give every occurrence of the ids of a day that occur on other days too."""
-    asked, ordinals = layout.find(data.ids, data.hashes)
+    asked, ordinals = layout.find(data.ids)
     return ordinals[np.bincount(asked, minlength=len(data.ids))[asked] > 1]

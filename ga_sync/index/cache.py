@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ga_sync.index import heads, store
+from ga_sync.index.cipher import LOOKUP
 from ga_sync.index.codec import DayData
 from ga_sync.index.day import decode
 from ga_sync.index.errors import Closing, DamagedDay
@@ -27,7 +28,6 @@ from ga_sync.index.store import AskedLink, Generation, HeldDay
 from models.errors import DataKeyGone, KeyringError, SealBroken
 from models.keyring import Keyring, Owner, Sealer
 
-LOOKUP = "index|lookup"
 CLOSE_SECONDS = 5.0
 log = structlog.get_logger()
 
@@ -235,7 +235,7 @@ class IndexCache:
             if self._closing:
                 raise Closing("the index is being closed")
             try:
-                values[reading.day] = decode(sealer.open(reading.place(), reading.value))
+                values[reading.day] = decode(sealer.open(reading.place(), reading.value), sealer.key(LOOKUP))
             except (SealBroken, DamagedDay):
                 log.exception("day_damaged", link_id=link.link_id, day=reading.day.isoformat())
                 damaged[reading.day] = held[reading.reading_id].damaged()

@@ -1,24 +1,19 @@
 """A day as bytes, and back.
 
-Layout of version 1, all numbers little-endian:
+Layout of version 2, all numbers little-endian:
 
 | bytes | what |
 |---|---|
-| 1 | version, 1 |
+| 1 | version, 2 |
 | 4 · 4 | recordings n, of them held as text t, bytes of text b, segments s |
-| see below | keyed hashes, ascending |
-| 16(n - t) | ids of 32 lower-case hex digits, packed |
+| see `ascending` | the first word of each id (`IdColumn.leads`) |
+| 8(n - t) | the second words of the packed ones |
 | 4t, 2t, b | positions of the others, their lengths, their UTF-8 bytes |
-| per segment | 2 length of its id, its id, 4 length of its bitmap, the bitmap in the portable roaring format |
+| per segment | 2 length of its id, its id, 4 length of its members, its members as `gaps` writes them |
 | 4 | CRC-32 of all before it |
-
-Hashes ascend, so their upper bits are nearly known from their place (Elias-Fano, 1974): from 256 recordings on the
-upper 8 bits of each, from 65,536 on the upper 16, are kept as n + 2^8 (2^16) bits in which the one of number i
-stands at i + upper bits, padded to whole bytes; the 7 (6) bytes below follow. Fewer recordings: 8 bytes each.
 
 The bytes are kept sealed by authenticated encryption, so nobody but us writes them; even so decoding
 checks every length before it reads, and ends in `DamagedDay` or in a value, whatever it is given.
-Format of a bitmap: https://github.com/RoaringBitmap/RoaringFormatSpec
 """
 
 import struct
@@ -30,10 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from ga_sync.index import ascending, gaps
+from ga_sync.index.cipher import HASH_BITS, IdCipher, Words
 from ga_sync.index.errors import DamagedDay
 from ga_sync.index.ids import IdColumn, is_packable
 
-VERSION = 1
+VERSION = 2
 MAX_ID_CHARACTERS = 100
 MAX_SEGMENT_BYTES = 0xFFFF
 _HEAD = struct.Struct("<BIIII")
@@ -47,20 +44,17 @@ class DayData:
     """One day. Do not change what it holds.
 
     Attributes:
-        ids: The distinct recording ids that are in some segment, in order of (hash, UTF-8 bytes).
-        hashes: The keyed hash of each, ascending; uint64.
+        ids: The distinct recording ids that are in some segment, in the order of `IdColumn.sort_key`.
         segments: Segment id → positions in `ids`; only segments with members, ascending by id.
     """
 
     ids: IdColumn
-    hashes: NDArray[np.uint64]
     segments: Mapping[str, BitMap]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, DayData):
             return NotImplemented
-        alike = self.ids == other.ids and np.array_equal(self.hashes, other.hashes)
-        return alike and dict(self.segments) == dict(other.segments)
+        return self.ids == other.ids and dict(self.segments) == dict(other.segments)
 
     __hash__ = None  # type: ignore[assignment]  # compared by value, never a key
 
@@ -76,38 +70,23 @@ class DayData:
 
 
 def encode(day: DayData) -> bytes:
-    """Write a day as bytes: at most 24 a recording of 32 hex digits, and one to two a membership."""
+    """Write a day as bytes: at most 16 a recording of 32 hex digits, and mostly less than one a membership."""
     ids = day.ids
     head = _HEAD.pack(VERSION, len(ids), len(ids.text_at), len(ids.text), len(day.segments))
-    parts = [head, *_hash_bytes(day.hashes), ids.words.astype("<u8").tobytes()]
+    parts = [head, ascending.write(ids.leads), ids.rests.astype("<u8").tobytes()]
     parts += [ids.text_at.astype("<u4").tobytes(), np.diff(ids.bounds).astype("<u2").tobytes(), ids.text]
     for segment, members in sorted(day.segments.items()):
-        name, bitmap = segment.encode(), members.serialize()
-        parts += [_SHORT.pack(len(name)), name, _LONG.pack(len(bitmap)), bitmap]
+        name, written = segment.encode(), gaps.write(members)
+        parts += [_SHORT.pack(len(name)), name, _LONG.pack(len(written)), written]
     body = b"".join(parts)
     return body + _CHECKSUM.pack(zlib.crc32(body))
-
-
-def _upper_bytes(count: int) -> int:
-    return sum(count >= floor for floor in (256, 65_536))
-
-
-def _hash_bytes(hashes: NDArray[np.uint64]) -> tuple[bytes, bytes]:
-    upper = _upper_bytes(len(hashes))
-    low = hashes.astype("<u8").view(np.uint8).reshape(-1, 8)[:, : 8 - upper]
-    if not upper:
-        return b"", low.tobytes()
-    bits = np.zeros(len(hashes) + (1 << 8 * upper), np.uint8)
-    bits[(hashes >> np.uint64(64 - 8 * upper)).astype(np.int64) + np.arange(len(hashes))] = 1
-    return np.packbits(bits).tobytes(), low.tobytes()
 
 
 class LazyDay:
     """A day whose ids are read and whose bitmaps are read when they are asked for. Immutable to whoever looks at it."""
 
-    def __init__(self, ids: IdColumn, hashes: NDArray[np.uint64], stored: Mapping[str, bytes]) -> None:
+    def __init__(self, ids: IdColumn, stored: Mapping[str, bytes]) -> None:
         self.ids = ids
-        self.hashes = hashes
         self._stored = stored
         self._read: dict[str, BitMap] = {}
 
@@ -125,22 +104,27 @@ class LazyDay:
         held = self._read.get(segment_id)
         if held is None:
             stored = self._stored.get(segment_id)
-            held = BitMap() if stored is None else _read_bitmap(stored, len(self.ids))
+            held = BitMap() if stored is None else gaps.read(stored, len(self.ids))
             self._read[segment_id] = held
         return held
 
 
-def decode(data: bytes) -> DayData:
+def decode(data: bytes, key: bytes, bits: int = HASH_BITS) -> DayData:
     """Read a day back.
+
+    Args:
+        data: What `encode` wrote.
+        key: The link's hash key, under which the day was built.
+        bits: Width of the hash that it was built with; 64 except in tests of collisions.
 
     Raises:
         DamagedDay: the bytes are not what `encode` wrote, in whatever way.
     """
-    day = open_day(data)
-    return DayData(day.ids, day.hashes, {segment: day.members(segment) for segment in day.segments})
+    day = open_day(data, key, bits)
+    return DayData(day.ids, {segment: day.members(segment) for segment in day.segments})
 
 
-def open_day(data: bytes) -> LazyDay:
+def open_day(data: bytes, key: bytes, bits: int = HASH_BITS) -> LazyDay:
     """Read a day back, its bitmaps later.
 
     Raises:
@@ -153,10 +137,10 @@ def open_day(data: bytes) -> LazyDay:
         raise DamagedDay("The stored day fails its checksum. Quarantine it and fetch the day again.")
     count, texts, text_bytes, segments = _read_head(body)
     reader = _Reader(body, _HEAD.size)
-    hashes = _read_hashes(reader, count)
-    ids = _read_ids(reader, count, texts, text_bytes)
-    _check_order(ids, hashes)
-    day = LazyDay(ids, hashes, _read_segments(reader, segments))
+    leads = ascending.read(reader.bytes, count)
+    ids = IdColumn(IdCipher(key, bits), leads, *_read_ids(reader, count, texts, text_bytes))
+    _check_order(ids)
+    day = LazyDay(ids, _read_segments(reader, segments))
     if reader.left:
         raise DamagedDay("The stored day has bytes after its end. Quarantine it and fetch the day again.")
     return day
@@ -170,14 +154,12 @@ def _read_head(body: memoryview) -> tuple[int, int, int, int]:
 
 
 def prefix_bytes(recordings: int) -> int:
-    """Give how many bytes at the beginning of a day of so many recordings hold its hashes."""
-    upper = _upper_bytes(recordings)
-    bits = (recordings + (1 << 8 * upper) + 7) // 8 if upper else 0
-    return _HEAD.size + bits + recordings * (8 - upper)
+    """Give how many bytes at the beginning of a day of so many recordings hold the first words of their ids."""
+    return _HEAD.size + ascending.size(recordings)
 
 
-def decode_hashes(prefix: bytes) -> NDArray[np.uint64]:
-    """Read the hashes of a day from its beginning.
+def decode_leads(prefix: bytes) -> Words:
+    """Read the first words of a day's ids from its beginning.
 
     Raises:
         DamagedDay: there are fewer bytes than `prefix_bytes` says, or they are not what `encode` wrote.
@@ -186,10 +168,7 @@ def decode_hashes(prefix: bytes) -> NDArray[np.uint64]:
         raise DamagedDay("The stored day is cut short. Quarantine it and fetch the day again.")
     body = memoryview(prefix)
     count, *_ = _read_head(body)
-    hashes = _read_hashes(_Reader(body, _HEAD.size), count)
-    if (hashes[1:] < hashes[:-1]).any():
-        raise DamagedDay("The stored day's ids are out of order. Quarantine it and fetch the day again.")
-    return hashes
+    return ascending.read(_Reader(body, _HEAD.size).bytes, count)
 
 
 class _Reader:
@@ -223,22 +202,10 @@ class _Reader:
         return int(value)
 
 
-def _read_hashes(reader: _Reader, count: int) -> NDArray[np.uint64]:
-    upper = _upper_bytes(count)
-    if not upper:
-        return reader.words(count)
-    bits = np.frombuffer(reader.bytes((count + (1 << 8 * upper) + 7) // 8), np.uint8)
-    place = np.flatnonzero(np.unpackbits(bits))
-    if len(place) != count or place[-1] >= count + (1 << 8 * upper):
-        raise DamagedDay("The stored day's hashes do not add up. Quarantine it and fetch the day again.")
-    low = np.zeros((count, 8), np.uint8)
-    low[:, : 8 - upper] = np.frombuffer(reader.bytes(count * (8 - upper)), np.uint8).reshape(count, -1)
-    above = (place - np.arange(count)).astype(np.uint64) << np.uint64(64 - 8 * upper)
-    return low.view("<u8").reshape(-1).astype(np.uint64) | above
-
-
-def _read_ids(reader: _Reader, count: int, texts: int, text_bytes: int) -> IdColumn:
-    words = reader.words(2 * (count - texts)).reshape(-1, 2)
+def _read_ids(
+    reader: _Reader, count: int, texts: int, text_bytes: int
+) -> tuple[Words, NDArray[np.uint32], bytes, NDArray[np.uint32]]:
+    rests = reader.words(count - texts)
     text_at, lengths = reader.longs(texts), reader.shorts(texts)
     bounds = np.zeros(texts + 1, np.uint32)
     if int(lengths.sum(dtype=np.int64)) != text_bytes:
@@ -246,10 +213,10 @@ def _read_ids(reader: _Reader, count: int, texts: int, text_bytes: int) -> IdCol
     np.cumsum(lengths, out=bounds[1:])
     if texts and (int(text_at[-1]) >= count or not (text_at[1:] > text_at[:-1]).all()):
         raise DamagedDay("The stored day's texts are out of place. Quarantine it and fetch the day again.")
-    ids = IdColumn(words, text_at, reader.bytes(text_bytes), bounds)
+    text = reader.bytes(text_bytes)
     for rank in range(texts):
-        _check_text(ids.text[bounds[rank] : bounds[rank + 1]])
-    return ids
+        _check_text(text[bounds[rank] : bounds[rank + 1]])
+    return rests, text_at, text, bounds
 
 
 def _check_text(text: bytes) -> None:
@@ -261,10 +228,10 @@ def _check_text(text: bytes) -> None:
         raise DamagedDay("The stored day holds an id of impossible form. Fetch the day again.")
 
 
-def _check_order(ids: IdColumn, hashes: NDArray[np.uint64]) -> None:
-    """Ids must ascend by (hash, UTF-8 bytes), which also makes them distinct."""
-    ties = np.flatnonzero(hashes[1:] == hashes[:-1])
-    if (hashes[1:] < hashes[:-1]).any() or any(ids.utf8(int(at)) >= ids.utf8(int(at) + 1) for at in ties):
+def _check_order(ids: IdColumn) -> None:
+    """Ids must ascend by `sort_key`, which also makes them distinct; that their first words do is known."""
+    ties = np.flatnonzero(ids.leads[1:] == ids.leads[:-1]).tolist()
+    if any(ids.sort_key(at) >= ids.sort_key(at + 1) for at in ties):
         raise DamagedDay("The stored day's ids are out of order. Quarantine it and fetch the day again.")
 
 
@@ -287,13 +254,3 @@ def _read_name(name: bytes) -> str:
         raise DamagedDay(
             "The stored day holds a segment id that is not UTF-8. Fetch the day again."
         ) from None
-
-
-def _read_bitmap(data: bytes, recordings: int) -> BitMap:
-    try:
-        bitmap = BitMap.deserialize(data)
-    except (ValueError, IndexError):
-        raise DamagedDay("The stored day holds a bitmap that cannot be read. Fetch the day again.") from None
-    if not bitmap or bitmap.max() >= recordings or bitmap.serialize() != data:
-        raise DamagedDay("The stored day holds a bitmap of impossible content. Fetch the day again.")
-    return bitmap

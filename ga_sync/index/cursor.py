@@ -20,10 +20,10 @@ from ga_sync.index.paging import Position
 
 MAX_TEXT = 1024
 """No cursor of ours is longer: 100 characters of four bytes, and what surrounds them."""
-_VERSION = b"\x01"
+_VERSION = b"\x02"
 _NONCE = 12
 _TAG = 16
-_PLACE = struct.Struct("<IQ")
+_PLACE = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def seal_cursor(key: bytes, question: Question, position: Position, random: Call
         random: n → n random bytes: `os.urandom` in use.
     """
     nonce = random(_NONCE)
-    place = _PLACE.pack(position.day.toordinal(), position.hash) + position.recording_id.encode()
+    place = _PLACE.pack(position.day.toordinal()) + position.recording_id.encode()
     sealed = AESGCM(key).encrypt(nonce, place, question.bytes())
     return base64.urlsafe_b64encode(_VERSION + nonce + sealed).rstrip(b"=").decode()
 
@@ -84,8 +84,8 @@ def open_cursor(key: bytes, question: Question, text: str) -> Position:
         place = AESGCM(key).decrypt(raw[1 : 1 + _NONCE], raw[1 + _NONCE :], question.bytes())
     except InvalidTag:
         raise _invalid() from None
-    ordinal, hashed = _PLACE.unpack_from(place)
-    return Position(date.fromordinal(ordinal), hashed, place[_PLACE.size :].decode())
+    (ordinal,) = _PLACE.unpack_from(place)
+    return Position(date.fromordinal(ordinal), place[_PLACE.size :].decode())
 
 
 def _raw(text: str) -> bytes:

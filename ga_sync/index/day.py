@@ -1,19 +1,20 @@
-"""One day of a link as one immutable value: its recording ids, a keyed hash of each, and a roaring bitmap per segment.
+"""One day of a link as one immutable value: its recording ids, and a roaring bitmap of each segment's members.
 
-Within the day the ids stand in order of (hash, UTF-8 bytes). That order depends on the link's key and on
+Within the day the ids stand in the order of `IdColumn.sort_key`. That order depends on the link's key and on
 the ids alone, so it is the same in every generation: a page that was begun before a sync goes on after it.
 
 Building and changing days is here; their bytes are in `codec`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from ga_sync.index.codec import MAX_ID_CHARACTERS, MAX_SEGMENT_BYTES, DayData, decode, encode
-from ga_sync.index.ids import HASH_BITS, Numbers, column, hash_ids
+from ga_sync.index.ids import HASH_BITS, IdCipher, Numbers, column
 from ga_sync.index.sets import numbers, set_of
 
 __all__ = ["DayData", "build_day", "build_day_from_columns", "decode", "encode", "without"]
@@ -53,21 +54,21 @@ def build_day_from_columns(
     members = {segment: at.astype(np.uint32) for segment, at in positions.items() if len(at)}
     used = _used(members, len(ids))
     if not used.all():
-        ids = [ids[int(at)] for at in np.flatnonzero(used)]
+        ids = list(compress(ids, used.tolist()))
         shift = np.cumsum(used, dtype=np.uint32) - np.uint32(1)
         members = {segment: shift[at] for segment, at in members.items()}
-    hashes = hash_ids(ids, key, bits)
-    order = _order(ids, hashes)
+    held = column(ids, IdCipher(key, bits))
+    order = held.order()
     ranks = np.empty(len(ids), np.uint32)
     ranks[order] = np.arange(len(ids), dtype=np.uint32)
     segments = {segment: _bitmap(ranks[members[segment]]) for segment in sorted(members)}
-    return DayData(column(ids).take(order), hashes[order], segments)
+    return DayData(held.take(order), segments)
 
 
 def _check(ids: Sequence[str], positions: Mapping[str, NDArray[np.integer]]) -> None:
     if len(set(ids)) != len(ids):
         raise ValueError("The ids of a day must be distinct.")
-    if any(not 1 <= len(id_) <= MAX_ID_CHARACTERS for id_ in ids):
+    if not set(range(1, MAX_ID_CHARACTERS + 1)).issuperset(map(len, ids)):
         raise ValueError(f"A recording id has 1 to {MAX_ID_CHARACTERS} characters.")
     "".join(ids).encode()  # a lone surrogate raises UnicodeEncodeError, which is a ValueError
     if any(len(at) and (at.min() < 0 or at.max() >= len(ids)) for at in positions.values()):
@@ -81,14 +82,6 @@ def _used(members: Mapping[str, Numbers], size: int) -> NDArray[np.bool_]:
     for at in members.values():
         used[at] = True
     return used
-
-
-def _order(ids: Sequence[str], hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    order = np.argsort(hashes, kind="stable")
-    ascending = hashes[order]
-    if (ascending[1:] == ascending[:-1]).any():
-        order = np.array(sorted(range(len(ids)), key=lambda at: (hashes[at], ids[at].encode())), np.int64)
-    return order
 
 
 def _bitmap(positions: Numbers) -> BitMap:

@@ -3,6 +3,9 @@
 A key is the upper bits of the 64-bit hash with the address of the recording in the lower bits, so that one array of
 eight bytes a recording is both the sorted hashes and the way back. What agrees in the upper bits is only a candidate:
 the caller compares the ids.
+
+Hashes are spread evenly, so where one belongs is known from its first bits: the keys that share them are a *bucket* of
+two to five, and a table says where each begins. That is two looks into memory where a binary search makes twenty.
 """
 
 from collections.abc import Sequence
@@ -11,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ga_sync.index.ids import Positions
+from ga_sync.index.ids import Numbers, Positions
 
 PIECE = 1 << 20
 """So many keys are compared with their neighbours at once."""
@@ -25,7 +28,7 @@ class Directory:
         bounds: First address of each day, and one past the last; int64.
     """
 
-    __slots__ = ("_address_bits", "bounds", "keys")
+    __slots__ = ("_address_bits", "_bucket_bits", "_starts", "bounds", "keys")
 
     def __init__(self, hashes: Sequence[NDArray[np.uint64]]) -> None:
         self.bounds = np.cumsum([0, *map(len, hashes)], dtype=np.int64)
@@ -36,6 +39,21 @@ class Directory:
             keys &= ~self._mask
             keys |= np.arange(first, last, dtype=np.uint64)
         self.keys.sort()
+        self._bucket_bits = max(1, int(self._address_bits) - 2)
+        self._starts = self._work_out_starts()
+
+    def _work_out_starts(self) -> Numbers:
+        """Give the place of each bucket's first key, and one past the last."""
+        counts = np.zeros((1 << self._bucket_bits) + 1, np.uint32)
+        for start in range(0, len(self.keys), PIECE):
+            buckets = self._buckets(self.keys[start : start + PIECE])
+            first = int(buckets[0])
+            found = np.bincount(buckets - first)
+            counts[first + 1 : first + 1 + len(found)] += found.astype(np.uint32)
+        return np.cumsum(counts, dtype=np.uint32)
+
+    def _buckets(self, hashes: NDArray[np.uint64]) -> Positions:
+        return (hashes >> np.uint64(64 - self._bucket_bits)).astype(np.int64)
 
     @property
     def _mask(self) -> np.uint64:
@@ -44,11 +62,7 @@ class Directory:
     @property
     def nbytes(self) -> int:
         """Bytes of memory held."""
-        return self.keys.nbytes + self.bounds.nbytes
-
-    def _upper(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        upper: NDArray[np.uint64] = hashes >> self._address_bits
-        return upper
+        return self.keys.nbytes + self._starts.nbytes + self.bounds.nbytes
 
     def candidates(self, hashes: NDArray[np.uint64]) -> tuple[Positions, Positions]:
         """Find what may have these hashes.
@@ -57,25 +71,13 @@ class Directory:
             Two arrays of one length: which of the hashes asked, and an address that may have it. Every address that has
             it is there.
         """
-        upper = self._upper(hashes)
-        asked = np.argsort(
-            upper
-        )  # neighbours in the array are asked for one after the other: kinder to the memory
-        at = self.keys.searchsorted(upper[asked] << self._address_bits)
-        return self._run(upper, asked, at)
-
-    def _run(self, upper: NDArray[np.uint64], asked: Positions, at: Positions) -> tuple[Positions, Positions]:
-        """From its first place, follow each hash while the upper bits agree."""
-        found_asked, found_at = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        while len(asked):
-            inside = at < len(self.keys)
-            asked, at = asked[inside], at[inside]
-            agrees = self._upper(self.keys[at]) == upper[asked]
-            asked, at = asked[agrees], at[agrees]
-            found_asked.append(asked)
-            found_at.append(at)
-            at = at + 1
-        return np.concatenate(found_asked), self._addresses(np.concatenate(found_at))
+        buckets = self._buckets(hashes)
+        first = self._starts[buckets].astype(np.int64)
+        count = self._starts[buckets + 1] - first
+        asked = np.repeat(np.arange(len(hashes)), count)
+        keys = self.keys[np.arange(len(asked)) + (first - np.cumsum(count) + count)[asked]]
+        agrees = (keys ^ hashes[asked]) <= self._mask
+        return asked[agrees], (keys[agrees] & self._mask).astype(np.int64)
 
     def shared(self) -> Positions:
         """Give the addresses, ascending, that agree with another in the upper bits: whoever recurs is among them."""
@@ -84,7 +86,5 @@ class Directory:
             keys = self.keys[start : start + PIECE + 1]
             first = np.flatnonzero((keys[1:] ^ keys[:-1]) <= self._mask) + start
             either += [first, first + 1]
-        return np.sort(self._addresses(np.unique(np.concatenate(either))))
-
-    def _addresses(self, at: Positions) -> Positions:
-        return (self.keys[at] & self._mask).astype(np.int64)
+        at = np.unique(np.concatenate(either))
+        return np.sort((self.keys[at] & self._mask).astype(np.int64))

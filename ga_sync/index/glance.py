@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from ga_sync.index import heads, newest, store
-from ga_sync.index.codec import LazyDay, decode_hashes, open_day, prefix_bytes
+from ga_sync.index.cipher import LOOKUP
+from ga_sync.index.codec import LazyDay, decode_leads, open_day, prefix_bytes
 from ga_sync.index.errors import DamagedDay
 from ga_sync.index.expression import Expression
+from ga_sync.index.ids import Words
 from ga_sync.index.paging import Position
 from ga_sync.index.store import AskedLink, Generation, HeldDay
 from models import record
@@ -26,10 +26,10 @@ log = structlog.get_logger()
 
 
 class StoredDay:
-    """A day in the database: its hashes are read, the rest of it when it is opened."""
+    """A day in the database: the first words of its ids are read, the rest of it when it is opened."""
 
-    def __init__(self, day: date, hashes: NDArray[np.uint64], load: Callable[[], LazyDay]) -> None:
-        self.day, self.hashes = day, hashes
+    def __init__(self, day: date, leads: Words, load: Callable[[], LazyDay]) -> None:
+        self.day, self.leads = day, leads
         self._load = load
         self._opened: LazyDay | None = None
 
@@ -79,7 +79,7 @@ class Glance:
             return None
 
     def close(self) -> None:
-        """Let go of every day: each hash of the link is here."""
+        """Let go of every day: a word of each id of the link is here."""
         self.shelf.clear()
 
 
@@ -109,7 +109,7 @@ def _shelf(session: Session, customer_id: str, sealer: Sealer, held: dict[date, 
         reading = prefix.reading
         plain = sealer.open_prefix(reading.place(), Sealed(prefix.bytes), prefix.whole)
         load = _loader(session, customer_id, sealer, reading.reading_id)
-        found.append(StoredDay(reading.day, decode_hashes(plain), load))
+        found.append(StoredDay(reading.day, decode_leads(plain), load))
     return sorted(found, key=lambda day: day.day)
 
 
@@ -122,6 +122,6 @@ def _loader(session: Session, customer_id: str, sealer: Sealer, reading_id: str)
         found: list[Reading] = list(store.values(session, [reading_id], customer_id))
         if not found:
             raise DamagedDay("The stored day was replaced while it was read. Ask again.")
-        return open_day(sealer.open(found[0].place(), found[0].value))
+        return open_day(sealer.open(found[0].place(), found[0].value), sealer.key(LOOKUP))
 
     return load

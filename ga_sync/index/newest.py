@@ -1,13 +1,13 @@
-"""The first pages of a link that is not in memory yet: exact, from its newest days and the hashes of the others.
+"""The first pages of a link that is not in memory yet: exact, from its newest days and a word of each id of the others.
 
 A page goes from the newest end down, and most filters fill one from the newest day. What an older day can still change
 is little: the membership of a recording is a union over its days, so an older day matters only to recordings that
-occur on it too, and whoever occurs on two days has the same hash on both. So the hashes of all days are needed, in the
-range that the page looks at, and beyond them only the days that really share a recording with it.
+occur on it too, and whoever occurs on two days has the same block on both. So the first words of all days are needed,
+in the range that the page looks at, and beyond them only the days that really share a recording with it.
 
 Why it is exact. Let a piece of the page be the positions low..high of a day. A recording there is answered elsewhere
 if it occurs on a newer day of the window, and its segments are those of its occurrences in the window otherwise. Both
-are found: an occurrence has an equal hash, every equal hash is found by search in that day's ascending hashes, and
+are found: an occurrence has an equal first word, every equal one is found by search in that day's ascending ones, and
 each find is confirmed or thrown out by comparing the ids. Nothing else can change the truth of a filter there.
 """
 
@@ -21,7 +21,7 @@ from pyroaring import BitMap
 
 from ga_sync.index.evaluate import evaluate
 from ga_sync.index.expression import Expression, segments_of
-from ga_sync.index.ids import IdColumn
+from ga_sync.index.ids import IdColumn, Words
 from ga_sync.index.paging import Position
 from ga_sync.index.sets import numbers, span
 
@@ -51,8 +51,8 @@ class DayShelf(Protocol):
         ...
 
     @property
-    def hashes(self) -> NDArray[np.uint64]:
-        """Ascending; the cheap part."""
+    def leads(self) -> Words:
+        """The first word of each of its ids, ascending; the cheap part."""
         ...
 
     def open(self) -> OpenDay:
@@ -85,8 +85,7 @@ def first_page(
             kept = positions[: limit - len(ids)]
             if len(kept):
                 ids += days[number].open().ids.strings(kept)
-                at = int(kept[-1])
-                last = Position(days[number].day, int(days[number].hashes[at]), ids[-1])
+                last = Position(days[number].day, ids[-1])
             if len(kept) < len(positions):
                 return ids, last
     return ids, None
@@ -94,7 +93,7 @@ def first_page(
 
 def _descend(days: Sequence[DayShelf], number: int, expression: Expression) -> Iterator[NDArray[np.int64]]:
     """Give the positions of one day that belong to the answer there, descending, in growing pieces."""
-    high, size = len(days[number].hashes), FIRST_PIECE
+    high, size = len(days[number].leads), FIRST_PIECE
     while high > 0:
         low = max(0, high - size)
         hits = _piece(days, number, low, high, expression)
@@ -120,19 +119,19 @@ def _elsewhere(days: Sequence[DayShelf], twins: Sequence[_Twin], segment: str) -
 
 def _twins(days: Sequence[DayShelf], number: int, low: int, high: int) -> list[_Twin]:
     """Find every other occurrence, in the window, of the recordings of a piece."""
-    piece = days[number].hashes[low:high]
+    piece = days[number].leads[low:high]
     found: list[_Twin] = []
     for other, shelf in enumerate(days):
         if other != number:
-            pairs = [_Twin(low + at, other, there) for at, there in _equal(piece, shelf.hashes)]
+            pairs = [_Twin(low + at, other, there) for at, there in _equal(piece, shelf.leads)]
             found += [twin for twin in pairs if _same(days, number, twin)]
     return found
 
 
-def _equal(piece: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> list[tuple[int, int]]:
-    """Give the pairs of positions with equal hashes; both ascend."""
-    first = int(hashes.searchsorted(piece[0]))
-    inside = hashes[first : int(hashes.searchsorted(piece[-1], side="right"))]
+def _equal(piece: Words, leads: Words) -> list[tuple[int, int]]:
+    """Give the pairs of positions with equal first words; both ascend."""
+    first = int(leads.searchsorted(piece[0]))
+    inside = leads[first : int(leads.searchsorted(piece[-1], side="right"))]
     if not len(inside):
         return []
     at = np.minimum(inside.searchsorted(piece), len(inside) - 1)
@@ -147,4 +146,4 @@ def _equal(piece: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> list[tuple[
 
 def _same(days: Sequence[DayShelf], number: int, twin: _Twin) -> bool:
     mine, other = days[number].open().ids, days[twin.number].open().ids
-    return mine.identity(twin.position) == other.identity(twin.there)
+    return mine.is_same(twin.position, other, twin.there)

@@ -17,7 +17,7 @@ from pyroaring import BitMap
 from ga_sync.index.assemble import Ground
 from ga_sync.index.evaluate import evaluate
 from ga_sync.index.expression import Expression
-from ga_sync.index.ids import Numbers, Positions
+from ga_sync.index.ids import Numbers, Positions, column
 from ga_sync.index.recurring import Window
 from ga_sync.index.sets import NO_NUMBERS, numbers, set_of, span
 
@@ -37,12 +37,10 @@ class Position:
 
     Attributes:
         day: Its last-seen day in the window asked.
-        hash: Its keyed hash.
-        recording_id: The id itself, for two that share a hash.
+        recording_id: The id itself; its place within the day follows from it and the link's key.
     """
 
     day: date
-    hash: int
     recording_id: str
 
 
@@ -127,9 +125,7 @@ def _named(ground: Ground, ordinals: Positions) -> Iterator[tuple[date, list[str
 
 def _position(ground: Ground, ordinal: int, recording_id: str) -> Position:
     layout = ground.layout
-    number = layout.block_of(ordinal)
-    hashed = layout.blocks[number].hashes[ordinal - int(layout.bounds[number])]
-    return Position(layout.days[number], int(hashed), recording_id)
+    return Position(layout.days[layout.block_of(ordinal)], recording_id)
 
 
 def _below(ground: Ground, after: Position) -> int:
@@ -138,8 +134,8 @@ def _below(ground: Ground, after: Position) -> int:
     number = bisect_left(layout.days, after.day)
     if number == len(layout.days) or layout.days[number] != after.day:
         return int(layout.bounds[number])
-    block, utf8 = layout.blocks[number], after.recording_id.encode()
-    place = int(block.hashes.searchsorted(np.uint64(after.hash)))
-    while place < len(block.ids) and block.hashes[place] == after.hash and block.ids.utf8(place) < utf8:
+    ids, key = layout.blocks[number].ids, column([after.recording_id], layout.cipher).sort_key(0)
+    place = int(ids.leads.searchsorted(np.uint64(key[0])))
+    while place < len(ids) and ids.sort_key(place) < key:
         place += 1
     return int(layout.bounds[number]) + place

@@ -17,7 +17,7 @@ from ga_sync.index.codec import DayData
 from ga_sync.index.counting import SegmentStats
 from ga_sync.index.errors import InvalidWindow
 from ga_sync.index.expression import Expression
-from ga_sync.index.ids import HASH_BITS
+from ga_sync.index.ids import HASH_BITS, IdCipher
 from ga_sync.index.paging import Position
 from ga_sync.index.recurring import Window
 from ga_sync.index.slices import Slice, slice_of_index
@@ -45,7 +45,7 @@ class LinkIndex:
             key: The link's hash key, 32 bytes.
             bits: Width of the hash the days were built with; 64 except in tests of collisions.
         """
-        return cls(assemble(days, key, bits))
+        return cls(assemble(days, IdCipher(key, bits)))
 
     def patched(self, day: date, data: DayData | None) -> "LinkIndex":
         """Give the index with one day replaced or added, or (None) removed. This one stays valid as it is."""

@@ -54,18 +54,18 @@ class Recurring:
         return self.ordinals.nbytes + self.recording.nbytes + self.later.nbytes + self.before.nbytes
 
 
-def find_recurring(ordinals: Positions, ids: IdColumn, hashes: NDArray[np.uint64]) -> Recurring:
+def find_recurring(ordinals: Positions, ids: IdColumn) -> Recurring:
     """Group candidates by id and keep those that occur more than once.
 
     Args:
         ordinals: Candidates, ascending and distinct.
-        ids: The id of each.
-        hashes: Its hash; equal ids have equal hashes, the reverse is checked.
+        ids: The id of each; equal ids have equal hashes, the reverse is checked.
     """
+    hashes = ids.hashes
     order = np.argsort(hashes, kind="stable")
     starts = _starts(order, ids, hashes)
     if starts is None:  # two ids share a hash: order by the ids themselves
-        order = np.array(sorted(range(len(ids)), key=ids.utf8), np.int64)
+        order = np.array(sorted(range(len(ids)), key=ids.sort_key), np.int64)
         starts = ~ids.same(order[1:], ids, order[:-1])
     number = np.cumsum(np.append(np.zeros(min(1, len(order)), np.bool_), starts), dtype=np.int64)
     several = np.bincount(number)[number] > 1 if len(number) else np.zeros(0, np.bool_)

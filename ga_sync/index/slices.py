@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ga_sync.index.assemble import Ground
 from ga_sync.index.codec import DayData
-from ga_sync.index.ids import IdColumn, Positions, chained
+from ga_sync.index.ids import IdColumn, Positions
 from ga_sync.index.sets import numbers, span
 
 Hashes = NDArray[np.uint64]
@@ -58,14 +58,14 @@ def slice_of_index(ground: Ground, after: int | None, limit: int) -> Slice:
 
 def slice_of_day(day: DayData, after: int | None, limit: int) -> Slice:
     """The same of one day."""
-    last = _last([day.hashes], after, limit)
-    low, high = _range(day.hashes, after, last)
+    last = _last([day.ids.hashes], after, limit)
+    low, high = _range(day.ids.hashes, after, last)
     members = {
         segment: (numbers(bitmap & span(low, high)).astype(np.int64) - low).tolist()
         for segment, bitmap in day.segments.items()
     }
     ids = day.ids.take(np.arange(low, high, dtype=np.int64))
-    return Slice(_told([ids], [day.hashes[low:high]], members), last)
+    return Slice(_told([ids], [day.ids.hashes[low:high]], members), last)
 
 
 def _between(base: np.int64, low: int, high: int) -> Positions:
@@ -92,7 +92,7 @@ def _told(
     ids: Sequence[IdColumn], hashes: Sequence[Hashes], members: Mapping[str, Sequence[int]]
 ) -> list[tuple[str, list[str]]]:
     """Bring the occurrences of one recording together."""
-    names = list(chained(list(ids)))
+    names = [name for part in ids for name in part]
     order: dict[str, int] = dict(
         zip(names, np.concatenate([np.empty(0, np.uint64), *hashes]).tolist(), strict=True)
     )

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from ga_sync.index.cipher import LOOKUP
 from ga_sync.index.codec import DayData, decode, encode
 from ga_sync.index.day import build_day
 from ga_sync.index.errors import DamagedDay
@@ -34,7 +35,7 @@ def opened_account(change: Change, sealer: Sealer) -> DayData:
         SealBroken: altered or moved.
         DamagedDay: it opens, but is no account.
     """
-    return decode(sealer.open(change.place(), change.value))
+    return decode(sealer.open(change.place(), change.value), sealer.key(LOOKUP))
 
 
 def expire_days(session: Session, link: Link, oldest_kept: date, changelog: "Changelog") -> bool:
@@ -99,7 +100,7 @@ class Changelog:
 
     def _account(self) -> tuple[int, DayData]:
         self._session.flush()
-        key = self._sealer.key(stage.LOOKUP)
+        key = self._sealer.key(LOOKUP)
         if not self._readable:
             return UNKNOWN, build_day({}, key)
         shown_before = any(day.recordings for day in self._gone)

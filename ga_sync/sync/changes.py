@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from ga_sync.index.codec import DayData
 from ga_sync.index.day import build_day, build_day_from_columns
-from ga_sync.index.ids import HASH_BITS, IdColumn, chained
+from ga_sync.index.ids import HASH_BITS, IdCipher, IdColumn, chained
 from ga_sync.index.sets import numbers, set_of
 
 ENTERED, LEFT = "+", "-"
@@ -31,8 +31,8 @@ def differences(
         bits: width of the hash; 64 except in tests of collisions.
     """
     days = [*before, *after]
-    ids = chained([day.ids for day in days])
-    groups = _grouped(ids, np.concatenate([np.empty(0, np.uint64), *(day.hashes for day in days)]))
+    ids = chained([day.ids for day in days], IdCipher(key, bits))
+    groups = _grouped(ids)
     starts = np.cumsum([0, *(len(day.ids) for day in days)], dtype=np.int64).tolist()
     was, is_ = _members(before, groups, starts), _members(after, groups, starts[len(before) :])
     told: dict[str, BitMap] = {}
@@ -42,8 +42,9 @@ def differences(
     return _account(ids, groups, told, key, bits)
 
 
-def _grouped(ids: IdColumn, hashes: NDArray[np.uint64]) -> Groups:
+def _grouped(ids: IdColumn) -> Groups:
     """The number of each occurrence's recording: the place of its first occurrence."""
+    hashes = ids.hashes
     order = np.argsort(hashes, kind="stable")
     same_hash = hashes[order][1:] == hashes[order][:-1]
     alike = np.flatnonzero(same_hash)
@@ -99,8 +100,9 @@ def unless_held(account: DayData, other: DayData, key: bytes, bits: int = HASH_B
 
 def _shared(account: DayData, other: DayData) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The places of the recordings that both have: in the account, and in the other."""
-    low = other.hashes.searchsorted(account.hashes)
-    count = other.hashes.searchsorted(account.hashes, side="right") - low
+    theirs_held, asked = other.ids.hashes, account.ids.hashes
+    low = theirs_held.searchsorted(asked)
+    count = theirs_held.searchsorted(asked, side="right") - low
     mine = np.repeat(np.arange(len(account.ids), dtype=np.int64), count)
     step = np.arange(len(mine), dtype=np.int64) - np.repeat(np.cumsum(count) - count, count)
     theirs = np.repeat(low, count) + step

@@ -1,14 +1,15 @@
 """Recordings that must stay forgotten: found in days by their keyed hash, taken out, never staged again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from sqlalchemy.orm import Session
 
+from ga_sync.index.cipher import LOOKUP, IdCipher
 from ga_sync.index.codec import DayData, encode
 from ga_sync.index.day import without
 from ga_sync.index.errors import DamagedDay
-from ga_sync.index.ids import hash_ids
+from ga_sync.index.ids import IdColumn, Positions, column
 from ga_sync.sync import change_store, stage, store
 from ga_sync.sync.changelog import Changelog, opened_account
 from ga_sync.sync.changes import only_left
@@ -20,6 +21,9 @@ from models.keyring import Sealer
 from models.link import Link
 
 _PURPOSE = "forget"
+_HASH_BYTES = 8
+_FORM = b"\x02"
+"""Stands behind a lookup: how the hash was made. Earlier ones have nothing there."""
 _COPIED = (
     "link_id",
     "customer_id",
@@ -40,9 +44,9 @@ _COPIED = (
 
 def entries(recording_ids: Sequence[str], sealer: Sealer) -> list[tuple[bytes, bytes]]:
     """What the keyring remembers of each id: (reference, lookup)."""
-    lookups = hash_ids(recording_ids, sealer.key(stage.LOOKUP)).astype("<u8")
+    lookups = column(recording_ids, IdCipher(sealer.key(LOOKUP))).hashes.astype("<u8")
     return [
-        (sealer.blind(_PURPOSE, one), lookup.tobytes())
+        (sealer.blind(_PURPOSE, one), lookup.tobytes() + _FORM)
         for one, lookup in zip(recording_ids, lookups, strict=True)
     ]
 
@@ -51,16 +55,22 @@ def held(data: DayData, forgotten: Forgotten, sealer: Sealer) -> list[str]:
     """The recordings of a day that must be forgotten."""
     if not forgotten:
         return []
-    lookups = np.frombuffer(b"".join(forgotten.lookups), "<u8")
-    places = np.flatnonzero(np.isin(data.hashes, lookups))
-    candidates = data.ids.strings(places.astype(np.int64))
+    candidates = data.ids.strings(_candidates(data.ids, forgotten.lookups))
     return [one for one in candidates if sealer.blind(_PURPOSE, one) in forgotten.references]
+
+
+def _candidates(ids: IdColumn, lookups: Collection[bytes]) -> Positions:
+    """The positions of what may have to be forgotten: all of them, where a lookup is of another form than hashes."""
+    hashes = [lookup[:_HASH_BYTES] for lookup in lookups if lookup[_HASH_BYTES:] == _FORM]
+    if len(hashes) < len(lookups):
+        return np.arange(len(ids), dtype=np.int64)
+    return np.flatnonzero(np.isin(ids.hashes, np.frombuffer(b"".join(hashes), "<u8"))).astype(np.int64)
 
 
 def cleaned(data: DayData, forgotten: Forgotten, sealer: Sealer) -> DayData:
     """The day without them; itself where it holds none."""
     gone = held(data, forgotten, sealer)
-    return without(data, gone, sealer.key(stage.LOOKUP)) if gone else data
+    return without(data, gone, sealer.key(LOOKUP)) if gone else data
 
 
 def clean_staged(reading: Reading, forgotten: Forgotten, sealer: Sealer, new_id: Callable[[], str]) -> None:
@@ -115,7 +125,7 @@ def _apply_to_day(
     session.expire(old, ["value"])  # not all days at once in memory
     if data is None or not gone:
         return
-    clean = without(data, gone, sealer.key(stage.LOOKUP))
+    clean = without(data, gone, sealer.key(LOOKUP))
     changelog.goes(old)
     changelog.comes(old.day, clean)
     new = Reading(reading_id=new_id(), published=False, **{name: getattr(old, name) for name in _COPIED})
@@ -129,6 +139,6 @@ def _clean_account(change: Change, forgotten: Forgotten, sealer: Sealer) -> None
     account = opened_account(change, sealer)
     gone = held(account, forgotten, sealer)
     if gone:
-        account = only_left(account, gone, sealer.key(stage.LOOKUP))
+        account = only_left(account, gone, sealer.key(LOOKUP))
         change.events = account.memberships
         change.value = sealer.seal(change.place(), encode(account))

@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from ga_sync.index.cipher import LOOKUP
 from ga_sync.index.day import DayData, build_day, build_day_from_columns, decode, encode
 from ga_sync.index.errors import DamagedDay
 from ga_sync.sync.completeness import Held, Verdict, judge
 from ga_sync.sync.fetch import Fetched
 from models.day import Reading
 from models.keyring import Sealer
-
-LOOKUP = "index|lookup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +112,4 @@ def unseal(reading: Reading, sealer: Sealer) -> DayData:
     """
     if "damaged" in reading.reasons:
         raise DamagedDay("The stored day is quarantined. The next synchronisation reads it anew.")
-    return decode(sealer.open(reading.place(), reading.value))
+    return decode(sealer.open(reading.place(), reading.value), sealer.key(LOOKUP))

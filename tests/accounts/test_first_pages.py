@@ -19,6 +19,7 @@ from ga_sync.accounts.recordings import Recordings
 from ga_sync.accounts.retention import Retention
 from ga_sync.accounts.views import View
 from ga_sync.index.cache import IndexCache
+from ga_sync.index.cipher import LOOKUP
 from ga_sync.index.day import build_day, encode
 from ga_sync.index.errors import FilterIndexError, UnknownSegment
 from ga_sync.index.expression import refuse_unbounded
@@ -28,7 +29,7 @@ from models.link import Link, LinkStatus
 from tests.benchmarks.questions import as_json
 from tests.clock import NOON
 from tests.index.model import World, answer, day
-from tests.index.shelves import LOOKUP, ROOM, Shelf
+from tests.index.shelves import ROOM, Shelf
 from tests.index.worlds import SEGMENTS, expressions, windows, worlds
 
 TODAY = day(5)

@@ -18,7 +18,8 @@ from sqlalchemy import delete, text
 from ga_sync import bootstrap, settings
 from ga_sync.accounts.keys import Keys
 from ga_sync.index import store as index_store
-from ga_sync.index.cache import LOOKUP, IndexCache, Served
+from ga_sync.index.cache import IndexCache, Served
+from ga_sync.index.cipher import LOOKUP
 from ga_sync.index.day import build_day_from_columns, encode
 from models.day import Day, Reading
 from models.keyring import Keyring, Owner, Sealer

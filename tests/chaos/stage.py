@@ -14,6 +14,7 @@ from google.analytics import data_v1beta as data
 
 from ga_sync.analytics.answers import ReportPage
 from ga_sync.analytics.client import AnalyticsClient
+from ga_sync.index.cipher import LOOKUP
 from ga_sync.index.day import decode
 from ga_sync.sandbox.generate import generate
 from ga_sync.sandbox.server import Sandbox, start
@@ -107,7 +108,9 @@ class Stage:
                 row.state,
                 {
                     one: set(ids)
-                    for one, ids in members_of(decode(sealer.open(row.place(), row.value))).items()
+                    for one, ids in members_of(
+                        decode(sealer.open(row.place(), row.value), sealer.key(LOOKUP))
+                    ).items()
                 },
             )
             for row in rows

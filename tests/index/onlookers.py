@@ -3,13 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import date
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ga_sync.index.codec import DayData, LazyDay, open_day
+from ga_sync.index.ids import Words
 from ga_sync.index.query import LinkIndex
 from ga_sync.index.slices import slice_of_day
 from ga_sync.sync.changes import ENTERED
+from tests.index.worlds import KEY
 
 
 @dataclass
@@ -21,11 +20,11 @@ class Stored:
     bytes: bytes
 
     @property
-    def hashes(self) -> NDArray[np.uint64]:
-        return self.data.hashes
+    def leads(self) -> Words:
+        return self.data.ids.leads
 
     def open(self) -> LazyDay:
-        return open_day(self.bytes)
+        return open_day(self.bytes, KEY, self.data.ids.cipher.bits)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from sqlalchemy import delete
 
 from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache, Served
+from ga_sync.index.cipher import LOOKUP
 from ga_sync.index.day import build_day, encode
 from models.day import Day, Reading
 from models.keyring import Keyring, Owner, Sealer
@@ -22,7 +23,6 @@ from tests.models.bench import Monotonic, kek
 from tests.postgres import DatabaseUrls
 
 ROOM = 1 << 30
-LOOKUP = "index|lookup"
 
 
 @dataclass

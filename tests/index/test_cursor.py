@@ -17,20 +17,16 @@ from ga_sync.index.query import Position
 KEY = bytes(32)
 FILTER = fingerprint(Segment("1"))
 QUESTION = Question("acme", "link-1", FILTER, date(2026, 9, 1), None)
-PLACE = Position(date(2026, 9, 3), 2**64 - 1, "recording")
+PLACE = Position(date(2026, 9, 3), "recording")
 
 
 def sealed(question: Question = QUESTION, place: Position = PLACE) -> str:
     return seal_cursor(KEY, question, place, os.urandom)
 
 
-@given(
-    st.dates(),
-    st.integers(0, 2**64 - 1),
-    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100),
-)
-def test_a_position_comes_back_as_it_was(day: date, hashed: int, recording_id: str) -> None:
-    place = Position(day, hashed, recording_id)
+@given(st.dates(), st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100))
+def test_a_position_comes_back_as_it_was(day: date, recording_id: str) -> None:
+    place = Position(day, recording_id)
     text = sealed(place=place)
     assert open_cursor(KEY, QUESTION, text) == place
     assert len(text) <= MAX_TEXT
@@ -75,13 +71,13 @@ FIXED = seal_cursor(KEY, QUESTION, PLACE, bytes)
 
 def other_version(text: str) -> str:
     raw = bytearray(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    raw[0] = 2
+    raw[0] = 1
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "A", "AQ", "AQ==", "!!!!", "\u00e9", "\ud800", "AQ" * 2000, FIXED + "=", FIXED + "A", " " + FIXED,
+    ["", "A", "Ag", "Ag==", "!!!!", "\u00e9", "\ud800", "Ag" * 2000, FIXED + "=", FIXED + "A", " " + FIXED,
      FIXED[:-1], FIXED[:20], other_version(FIXED)],
     ids=lambda text: ascii(text)[:20],
 )  # fmt: skip

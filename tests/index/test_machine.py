@@ -84,12 +84,12 @@ class Life(RuleBasedStateMachine):
 
     def account(self, days: dict[date, DayData | None]) -> DayData:
         """What the generation changes about who is in which segment, written and read as the log does."""
-        gone = [decode(self.stored[day]) for day in days if day in self.stored]
+        gone = [decode(self.stored[day], KEY, self.bits) for day in days if day in self.stored]
         come = [data for data in days.values() if data is not None]
         account = differences(gone, come, KEY, self.bits)
         for day in self.stored.keys() - days.keys():
-            account = unless_held(account, decode(self.stored[day]), KEY, self.bits)
-        return decode(encode(account))
+            account = unless_held(account, decode(self.stored[day], KEY, self.bits), KEY, self.bits)
+        return decode(encode(account), KEY, self.bits)
 
     def changed(self) -> None:
         for reading in self.open:
@@ -97,7 +97,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(day=days, members=memberships)
     def a_day_is_synced_or_replaced(self, day: date, members: dict[str, set[str]]) -> None:
-        self.publish({day: decode(encode(build_day(members, KEY, self.bits)))})
+        self.publish({day: decode(encode(build_day(members, KEY, self.bits)), KEY, self.bits)})
         self.world[day] = members
         self.changed()
 
@@ -111,7 +111,7 @@ class Life(RuleBasedStateMachine):
     def recordings_are_forgotten(self, forgotten: set[str]) -> None:
         self.publish(
             {
-                day: without(decode(data), forgotten, KEY, self.bits)
+                day: without(decode(data, KEY, self.bits), forgotten, KEY, self.bits)
                 for day, data in sorted(self.stored.items())
             }
         )
@@ -139,7 +139,7 @@ class Life(RuleBasedStateMachine):
     @rule()
     def the_process_starts_anew(self) -> None:
         self.index = LinkIndex.assemble(
-            {day: decode(data) for day, data in self.stored.items()}, KEY, self.bits
+            {day: decode(data, KEY, self.bits) for day, data in self.stored.items()}, KEY, self.bits
         )
 
     @rule(target=readings, expression=expressions, window=windows())
@@ -191,7 +191,7 @@ class Life(RuleBasedStateMachine):
     ) -> None:
         frm, to = window
         shelf = [
-            Stored(day, decode(data), data)
+            Stored(day, decode(data, KEY, self.bits), data)
             for day, data in sorted(self.stored.items())
             if (frm is None or day >= frm) and (to is None or day <= to)
         ]

@@ -11,19 +11,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
 from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache, in_background
-from ga_sync.index.codec import DayData, LazyDay, decode_hashes, open_day, prefix_bytes
+from ga_sync.index.cipher import LOOKUP
+from ga_sync.index.codec import DayData, LazyDay, decode_leads, open_day, prefix_bytes
 from ga_sync.index.day import build_day, encode
 from ga_sync.index.errors import Closing, DamagedDay
 from ga_sync.index.expression import All, Expression, Not
 from ga_sync.index.expression import Segment as Leaf
 from ga_sync.index.glance import Glance
+from ga_sync.index.ids import Words
 from ga_sync.index.newest import first_page
 from ga_sync.index.query import LinkIndex
 from ga_sync.index.store import AskedLink
@@ -46,12 +47,12 @@ class Closed:
     opened: int = field(default=0)
 
     @property
-    def hashes(self) -> NDArray[np.uint64]:
-        return self.data.hashes
+    def leads(self) -> Words:
+        return self.data.ids.leads
 
     def open(self) -> LazyDay:
         self.opened += 1
-        return open_day(encode(self.data))
+        return open_day(encode(self.data), KEY, self.data.ids.cipher.bits)
 
 
 def shelved(days: dict[date, DayData], frm: date | None = None, to: date | None = None) -> list[Closed]:
@@ -95,22 +96,22 @@ def test_pages_of_thousands_read_only_the_days_that_can_change_them() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 70_000])
-def test_the_beginning_of_a_day_holds_its_hashes(count: int) -> None:
+def test_the_beginning_of_a_day_holds_the_first_words_of_its_ids(count: int) -> None:
     data = build_day({"1": {f"{n:032x}" for n in range(count)}}, KEY)
     whole = encode(data)
     size = prefix_bytes(count)
-    assert np.array_equal(decode_hashes(whole[:size]), data.hashes)
+    assert np.array_equal(decode_leads(whole[:size]), data.ids.leads)
     for cut in (size - 1, 3):
         if count or cut == 3:
             with pytest.raises(DamagedDay):
-                decode_hashes(whole[:cut])
+                decode_leads(whole[:cut])
 
 
-def test_hashes_that_do_not_ascend_are_damaged() -> None:
+def test_first_words_that_do_not_ascend_are_damaged() -> None:
     data = build_day({"1": {"a", "b", "c"}}, KEY)
-    turned = DayData(data.ids, data.hashes[::-1], data.segments)
+    turned = DayData(data.ids.take(np.array([2, 1, 0])), data.segments)
     with pytest.raises(DamagedDay, match="out of order"):
-        decode_hashes(encode(turned))
+        decode_leads(encode(turned))
 
 
 def nothing(_work: object) -> None:
@@ -263,7 +264,7 @@ def test_a_damaged_day_is_left_to_the_whole_index(shelf: Shelf) -> None:
 
 def test_a_day_that_does_not_open_behind_its_beginning_is_left_to_the_whole_index(shelf: Shelf) -> None:
     shelf.publish({day(0): {"1": {"a"}}})
-    whole = encode(build_day({"1": {"a"}}, shelf.sealer("L1").key("index|lookup")))
+    whole = encode(build_day({"1": {"a"}}, shelf.sealer("L1").key(LOOKUP)))
     shelf.publish({day(0): {"1": {"a"}}}, raw=whole[:-1] + bytes([whole[-1] ^ 1]))
     cache = IndexCache(shelf.keyring, ROOM, start=nothing)
     with shelf.data.reading() as session, glance(shelf, cache, session) as found:

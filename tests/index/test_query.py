@@ -245,7 +245,7 @@ def test_a_window_that_begins_after_it_ends_is_refused() -> None:
 def test_an_empty_index_answers_nothing_and_knows_nobody() -> None:
     index = index_of({})
     assert index.query(Segment("1"), None, None, None, 10) == ([], None)
-    assert index.query(Segment("1"), None, None, Position(DAYS[0], 7, "a"), 10) == ([], None)
+    assert index.query(Segment("1"), None, None, Position(DAYS[0], "a"), 10) == ([], None)
     assert index.match(Not(Segment("1")), ["a"], None, None) == [True]
     assert index.lookup(["a"]) == [()]
     assert index.segment_stats() == {}

@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session, undefer
 
 from ga_sync.bootstrap import Service
+from ga_sync.index.cipher import LOOKUP
 from ga_sync.index.day import decode
 from ga_sync.sync.stage import members_of
 from models.audit import first_break
@@ -45,7 +46,10 @@ def members(service: Service, link_id: str) -> Members:
     sealer = service.keyring.sealer(Owner("link", link_id))
     with service.stores.data.reading() as session:
         rows = list(_published(session, link_id))
-    found = {row.day.isoformat(): members_of(decode(sealer.open(row.place(), row.value))) for row in rows}
+    found = {
+        row.day.isoformat(): members_of(decode(sealer.open(row.place(), row.value), sealer.key(LOOKUP)))
+        for row in rows
+    }
     return {day: {one: set(ids) for one, ids in held.items() if ids} for day, held in found.items()}
 
 
@@ -126,7 +130,7 @@ def _link(service: Service, session: Session, link: Link, found: Findings) -> No
         found.check("every seal opens in its place", holds=True)
     readings = {row.reading_id: row for row in _published(session, link.link_id)}
     for reading in readings.values():
-        held = decode(sealer.open(reading.place(), reading.value))
+        held = decode(sealer.open(reading.place(), reading.value), sealer.key(LOOKUP))
         counts = len(held.ids), sum(len(one) for one in held.segments.values())
         right = counts == (reading.recordings, reading.memberships)
         found.check("a day's counts are what it holds", f"{reading.day}: {counts}", holds=right)

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from ga_sync.analytics.client import Google
 from ga_sync.index.cache import IndexCache, Served
+from ga_sync.index.cipher import LOOKUP
 from ga_sync.index.day import decode
 from ga_sync.index.store import AskedLink
 from ga_sync.sync import store as sync_store
@@ -230,7 +231,7 @@ class Bench:
             day: {
                 segment: set(ids)
                 for segment, ids in members_of(
-                    decode(self.sealer().open(reading.place(), reading.value))
+                    decode(self.sealer().open(reading.place(), reading.value), self.sealer().key(LOOKUP))
                 ).items()
             }
             for day, reading in self.readings().items()

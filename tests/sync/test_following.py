@@ -253,6 +253,15 @@ def test_a_crash_between_remembering_and_rewriting_is_made_good_by_the_next_star
     assert "often" not in {one for _, one in house.exported()}
 
 
+def test_what_was_remembered_under_an_earlier_hash_stays_forgotten(bench: Bench) -> None:
+    remembered = [(reference, lookup[:8]) for reference, lookup in entries(["often"], bench.sealer())]
+    bench.keyring.forgets.remember(bench.link_id, CUSTOMER, remembered, bench.clock())
+    bench.keyring.forgets.remember(bench.link_id, CUSTOMER, entries(["other"], bench.sealer()), bench.clock())
+    bench.sync()
+    assert "often" not in {one for _, one in House(bench).exported()}
+    assert len(House(bench).exported()) > 0
+
+
 def test_what_a_run_had_staged_before_is_forgotten_with_the_rest(bench: Bench) -> None:
     """A run that is under way while somebody is forgotten brings nobody back."""
     house = House(bench)

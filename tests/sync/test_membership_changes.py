@@ -22,7 +22,7 @@ def pairs(days: list[dict[str, set[str]]]) -> Pairs:
 
 def told(account: DayData) -> Pairs:
     """The account as pairs; it is written and read once, as it is stored."""
-    again = decode(encode(account))
+    again = decode(encode(account), KEY, account.ids.cipher.bits)
     ids = list(again.ids)
     return {(name, ids[at]) for name, bitmap in again.segments.items() for at in bitmap}
 
