@@ -4,18 +4,24 @@ Candidates are few against the index, so each is looked up once and its occurren
 segment holds a candidate if it holds any of those occurrences. No order of days, no slots.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
+from typing import Self
 
 import numpy as np
 from pyroaring import BitMap
 
-from ga_sync.index.assemble import FEW, Ground
+from ga_sync.index.assemble import Ground
 from ga_sync.index.evaluate import Kleene, evaluate, kleene
-from ga_sync.index.expression import Expression
+from ga_sync.index.expression import Any_, Expression, Not, Segment
 from ga_sync.index.ids import Flags, Numbers, Positions
 from ga_sync.index.recurring import Window
 from ga_sync.index.sets import numbers, set_of
+
+FEW = 256
+"""Up to so many occurrences are looked for in a segment one by one; more of them as a set."""
+FOLLOWED = 32
+"""Up to so many occurrences of recordings with several are followed through the filter one by one."""
 
 
 class Candidates:
@@ -27,13 +33,17 @@ class Candidates:
         ordinals: The occurrence.
     """
 
-    def __init__(self, ground: Ground, window: Window, ids: Sequence[str]) -> None:
-        asked, ordinals = ground.find(ids)
-        inside = (ordinals >= window.low) & (ordinals < window.high)
-        self.size = len(ids)
-        self.asked, self.ordinals = asked[inside], ordinals[inside]
+    def __init__(self, ground: Ground, size: int, asked: Positions, ordinals: Positions) -> None:
+        self.size, self.asked, self.ordinals = size, asked, ordinals
         self._ground = ground
         self._several: tuple[BitMap, Numbers, Positions] | None = None
+
+    @classmethod
+    def find(cls, ground: Ground, window: Window, ids: Sequence[str]) -> Self:
+        """Look these ids up."""
+        asked, ordinals = ground.find(ids)
+        inside = (ordinals >= window.low) & (ordinals < window.high)
+        return cls(ground, len(ids), asked[inside], ordinals[inside])
 
     @property
     def known(self) -> Flags:
@@ -68,13 +78,63 @@ class Candidates:
         return set_of(distinct), distinct, back
 
     def truth(self, expression: Expression) -> Flags:
-        """Say of each candidate whether the filter is true of it, who is unknown being in no segment; shape (size,)."""
+        """Say of each candidate whether the filter is true of it, who is unknown being in no segment; shape (size,).
+
+        Whoever occurs once, as nearly all do, is answered by that occurrence, and all of them as one set.
+        """
+        alone = np.bincount(self.asked, minlength=self.size)[self.asked] == 1
+        once, several = self._only(alone), self._only(~alone)
+        true = np.full(self.size, _is_true(expression, self._ground.leaf, ()))
+        true[once.asked] = once.holds(expression)
+        true[several.asked] = several.united(expression)[several.asked]
+        return true
+
+    def _only(self, flags: Flags) -> "Candidates":
+        """Give the same with some of the occurrences alone."""
+        return Candidates(self._ground, self.size, self.asked[flags], self.ordinals[flags])
+
+    def holds(self, expression: Expression) -> Flags:
+        """Say of each occurrence whether the filter is true of that day alone."""
+        order = np.argsort(self.ordinals)
+        ascending = self.ordinals[order].astype(np.uint32)
+        hits = numbers(
+            evaluate(self._ground.plan(expression).expression, self._ground.leaf, set_of(ascending))
+        )
+        holds = np.zeros(len(order), np.bool_)
+        if len(hits):
+            at = np.minimum(hits.searchsorted(ascending), len(hits) - 1)
+            holds[order] = hits[at] == ascending
+        return holds
+
+    def united(self, expression: Expression) -> Flags:
+        """Answer `truth` for those who occur, each segment a union over days."""
+        if len(self.asked) <= FOLLOWED:
+            return self._truth_one_by_one(expression)
 
         def leaf(segment_id: str) -> Kleene:
             held = self.held(segment_id)
             return Kleene(held, ~held)
 
         return kleene(expression, leaf).true
+
+    def _truth_one_by_one(self, expression: Expression) -> Flags:
+        spots: dict[int, list[int]] = {}
+        for candidate, ordinal in zip(self.asked.tolist(), self.ordinals.tolist(), strict=True):
+            spots.setdefault(candidate, []).append(ordinal)
+        true = np.zeros(self.size, np.bool_)
+        for candidate, ordinals in spots.items():
+            true[candidate] = _is_true(expression, self._ground.leaf, ordinals)
+        return true
+
+
+def _is_true(expression: Expression, leaf: Callable[[str], BitMap], ordinals: Collection[int]) -> bool:
+    """Say whether a filter is true of a recording with these occurrences."""
+    if isinstance(expression, Segment):
+        return any(map(leaf(expression.segment_id).__contains__, ordinals))
+    if isinstance(expression, Not):
+        return not _is_true(expression.part, leaf, ordinals)
+    decides = isinstance(expression, Any_)
+    return (decides in (_is_true(part, leaf, ordinals) for part in expression.parts)) is decides
 
 
 def three_valued(

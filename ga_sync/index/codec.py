@@ -74,7 +74,11 @@ def encode(day: DayData) -> bytes:
     ids = day.ids
     head = _HEAD.pack(VERSION, len(ids), len(ids.text_at), len(ids.text), len(day.segments))
     parts = [head, ascending.write(ids.leads), ids.rests.astype("<u8").tobytes()]
-    parts += [ids.text_at.astype("<u4").tobytes(), np.diff(ids.bounds).astype("<u2").tobytes(), ids.text]
+    parts += [
+        ids.text_at.astype("<u4").tobytes(),
+        np.diff(ids.bounds).astype("<u2").tobytes(),
+        bytes(ids.text),
+    ]
     for segment, members in sorted(day.segments.items()):
         name, written = segment.encode(), gaps.write(members)
         parts += [_SHORT.pack(len(name)), name, _LONG.pack(len(written)), written]

@@ -6,6 +6,7 @@ never overlap, so equal ids are always held alike.
 """
 
 import re
+from binascii import unhexlify
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
@@ -19,11 +20,10 @@ __all__ = [
     "IdCipher",
     "IdColumn",
     "Words",
-    "are_same",
     "chained",
     "column",
+    "digits",
     "is_packable",
-    "picked",
 ]
 
 Numbers: TypeAlias = NDArray[np.uint32]
@@ -32,6 +32,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 
 DIGITS = 32
 BYTES = 16
+_LONG = 1 << 32
 _PACKABLE = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -50,7 +51,13 @@ class IdColumn:
     __slots__ = ("bounds", "cipher", "leads", "rests", "text", "text_at")
 
     def __init__(
-        self, cipher: IdCipher, leads: Words, rests: Words, text_at: Numbers, text: bytes, bounds: Numbers
+        self,
+        cipher: IdCipher,
+        leads: Words,
+        rests: Words,
+        text_at: Numbers,
+        text: bytes | memoryview,
+        bounds: Numbers | Positions,
     ) -> None:
         self.cipher = cipher
         self.leads = leads
@@ -114,24 +121,37 @@ class IdColumn:
         return order
 
     def _text(self, rank: int) -> bytes:
-        return self.text[self.bounds[rank] : self.bounds[rank + 1]]
+        return bytes(self.text[self.bounds[rank] : self.bounds[rank + 1]])
 
     def strings(self, positions: Positions) -> list[str]:
         """Give the ids at these positions, in the order asked."""
         if not len(self.text_at):
-            return _digits(self.cipher, self.leads.take(positions), self.rests.take(positions))
+            return digits(self.cipher, self.leads.take(positions), self.rests.take(positions))
         ranks, is_text = self.ranks(positions)
-        digits = iter(
-            _digits(self.cipher, self.leads[positions[~is_text]], self._rests(positions, ranks, is_text))
+        packed = iter(
+            digits(self.cipher, self.leads[positions[~is_text]], self._rests(positions, ranks, is_text))
         )
         return [
-            self._text(rank).decode(errors="surrogatepass") if text else next(digits)
+            self._text(rank).decode(errors="surrogatepass") if text else next(packed)
             for rank, text in zip(ranks.tolist(), is_text.tolist(), strict=True)
         ]
 
     def _rests(self, positions: Positions, ranks: Positions, is_text: Flags) -> Words:
         rests: Words = self.rests[(positions - ranks)[~is_text]]
         return rests
+
+    def part(self, start: int, stop: int) -> "IdColumn":
+        """Give the ids from one position to another, not included; they share their memory with these."""
+        low, high = self.text_at.searchsorted(np.array([start, stop], np.uint32)).tolist()
+        bounds = self.bounds[low : high + 1]
+        return IdColumn(
+            self.cipher,
+            self.leads[start:stop],
+            self.rests[start - low : stop - high],
+            self.text_at[low:high] - np.uint32(start),
+            memoryview(self.text)[bounds[0] : bounds[-1]],
+            (bounds - bounds[0]).astype(np.uint32),
+        )
 
     def take(self, positions: Positions) -> "IdColumn":
         """Give the column of the ids at these positions, in the order asked."""
@@ -165,9 +185,10 @@ class IdColumn:
         return ranks, padded[ranks] == positions
 
 
-def _digits(cipher: IdCipher, leads: Words, rests: Words) -> list[str]:
-    digits: str = cipher.packed(leads, rests).hex(" ", BYTES)
-    return digits.split()
+def digits(cipher: IdCipher, leads: Words, rests: Words) -> list[str]:
+    """Give the packed ids of these words."""
+    joined: str = cipher.packed(leads, rests).hex(" ", BYTES)
+    return joined.split()
 
 
 def _no_text() -> tuple[Numbers, bytes, Numbers]:
@@ -195,15 +216,21 @@ def column(ids: Sequence[str], cipher: IdCipher) -> IdColumn:
 
 
 def _all_packed(ids: Sequence[str]) -> bytes | None:
-    """Pack ids all at once if every one of them can be: the usual case, and much faster than one by one."""
-    digits = "".join(ids)
-    if not {DIGITS}.issuperset(map(len, ids)) or digits != digits.lower():
+    """Pack ids all at once if every one of them can be: the usual case, and much faster than one by one.
+
+    Between any two of them stands what is no digit; so if all else are digits, each id is what stands between.
+    """
+    joined = ",".join(ids).encode(errors="surrogatepass") + b","
+    if len(joined) != (DIGITS + 1) * len(ids):
+        return None
+    lines = np.frombuffer(joined, np.uint8).reshape(-1, DIGITS + 1)
+    written = lines[:, :DIGITS].tobytes()
+    if (lines[:, DIGITS] != joined[-1]).any() or written != written.lower():
         return None
     try:
-        packed = bytes.fromhex(digits)
+        return unhexlify(written)
     except ValueError:
         return None
-    return packed if len(packed) * 2 == len(digits) else None  # fromhex skips blanks: those are text
 
 
 def chained(columns: Sequence[IdColumn], cipher: IdCipher) -> IdColumn:
@@ -212,6 +239,7 @@ def chained(columns: Sequence[IdColumn], cipher: IdCipher) -> IdColumn:
     at = [part.text_at.astype(np.int64) + lengths[number] for number, part in enumerate(columns)]
     ends = np.cumsum([0, *(len(part.text) for part in columns)], dtype=np.int64)
     bounds = [part.bounds[1:].astype(np.int64) + ends[number] for number, part in enumerate(columns)]
+    all_bounds = np.concatenate([np.zeros(1, np.int64), *bounds])
     no_words = np.empty(0, np.uint64)
     return IdColumn(
         cipher,
@@ -219,30 +247,8 @@ def chained(columns: Sequence[IdColumn], cipher: IdCipher) -> IdColumn:
         np.concatenate([no_words, *(part.rests for part in columns)]),
         np.concatenate([np.empty(0, np.int64), *at]).astype(np.uint32),
         b"".join(part.text for part in columns),
-        np.concatenate([np.zeros(1, np.int64), *bounds]).astype(np.uint32),
+        all_bounds if ends[-1] >= _LONG else all_bounds.astype(np.uint32),
     )
-
-
-def picked(places: Sequence[tuple[IdColumn, int]], cipher: IdCipher) -> list[str]:
-    """Give single ids of many columns, all under this cipher, in the order asked."""
-    if any(len(ids.text_at) for ids, _ in places):
-        return [id_ for ids, position in places for id_ in ids.strings(np.array([position], np.int64))]
-    return _digits(cipher, *_words(places))
-
-
-def _words(places: Sequence[tuple[IdColumn, int]]) -> tuple[Words, Words]:
-    leads = np.array([ids.leads.item(at) for ids, at in places], np.uint64)
-    return leads, np.array([ids.rests.item(at) for ids, at in places], np.uint64)
-
-
-def are_same(ids: IdColumn, asked: Positions, places: Sequence[tuple[IdColumn, int]]) -> Flags:
-    """Compare ids of a column, pair by pair, with single ids of many columns."""
-    if len(ids.text_at) or any(len(other.text_at) for other, _ in places):
-        pairs = zip(asked.tolist(), places, strict=True)
-        return np.array([ids.is_same(one, other, at) for one, (other, at) in pairs], np.bool_)
-    leads, rests = _words(places)
-    same: Flags = (ids.leads[asked] == leads) & (ids.rests[asked] == rests)
-    return same
 
 
 def is_packable(text: bytes) -> bool:

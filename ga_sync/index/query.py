@@ -176,7 +176,7 @@ class LinkIndex:
         return counting.by_segment(self._ground, self._window(frm, to), expression, segment_ids)
 
     def _found(self, ids: Iterable[str], frm: date | None, to: date | None) -> Candidates:
-        return Candidates(self._ground, self._window(frm, to), list(ids))
+        return Candidates.find(self._ground, self._window(frm, to), list(ids))
 
     def count_among(
         self, expression: Expression, ids: Iterable[str], frm: date | None, to: date | None

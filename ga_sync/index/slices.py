@@ -32,8 +32,8 @@ def slice_of_index(ground: Ground, after: int | None, limit: int) -> Slice:
     A recording's segments are those of all days held.
     """
     layout = ground.layout
-    last = _last([block.hashes for block in layout.blocks], after, limit)
-    ranges = [_range(block.hashes, after, last) for block in layout.blocks]
+    last = _last([block.ids.hashes for block in layout.blocks], after, limit)
+    ranges = [_range(block.ids.hashes, after, last) for block in layout.blocks]
     spots = [
         (number, base + low, base + high)
         for number, (base, (low, high)) in enumerate(zip(layout.bounds.tolist(), ranges, strict=False))
@@ -44,7 +44,7 @@ def slice_of_index(ground: Ground, after: int | None, limit: int) -> Slice:
         for number, low, high in spots
     ]
     hashes = [
-        layout.blocks[number].hashes[low - int(layout.bounds[number]) : high - int(layout.bounds[number])]
+        layout.blocks[number].ids.hashes[low - int(layout.bounds[number]) : high - int(layout.bounds[number])]
         for number, low, high in spots
     ]
     starts = np.cumsum([0, *(high - low for _, low, high in spots)], dtype=np.int64)
