@@ -311,6 +311,24 @@ def test_thousands_of_recordings_are_answered_as_the_model_answers(bits: int) ->
     ]
 
 
+def test_a_page_of_many_days_names_everybody_also_where_days_were_replaced() -> None:
+    world: World = {
+        day: {
+            "1": {f"{400 * number + n:032x}" for n in range(4)},
+            "2": {f"{400 * number + n:032x}" for n in range(300)},
+        }
+        for number, day in enumerate(DAYS)
+    }
+    new = {"1": {f"{9_000 + n:032x}" for n in range(3)}, "2": {f"{9_000 + n:032x}" for n in range(200)}}
+    whole = index_of(world)
+    patched = whole.patched(DAYS[2], built({DAYS[2]: new})[DAYS[2]])
+    for index, held in ((whole, world), (patched, world | {DAYS[2]: new})):
+        page, after = index.query(Segment("1"), None, None, None, 50)
+        assert after is None
+        assert page == [id_ for id_, _ in index.export(Segment("1"), None, None)]
+        assert sorted(page) == sorted(id_ for segments in held.values() for id_ in segments["1"])
+
+
 @given(worlds, expressions, ids)
 def test_a_bounded_filter_is_never_true_of_a_stranger(world: World, expression: Expression, id_: str) -> None:
     index = index_of(world)
