@@ -19,7 +19,7 @@ from ga_sync.index.expression import Expression
 from ga_sync.index.ids import IdCipher, Positions, column
 from ga_sync.index.layout import Block, Layout, lay_out
 from ga_sync.index.recurring import Recurring, find_recurring
-from ga_sync.index.sets import NOBODY, size_of
+from ga_sync.index.sets import NOBODY, size_of, written_union
 
 MAX_PLANS = 128
 """So many filters are kept as they are best evaluated: the largest take some kilobytes each."""
@@ -70,22 +70,16 @@ def assemble(days: Mapping[date, DayData], cipher: IdCipher) -> Ground:
     order = sorted(days)
     layout = lay_out(order, [Block(days[day].ids) for day in order], None, cipher)
     bases = list(zip((days[day].segments for day in order), layout.bounds.tolist(), strict=False))
-    bitmaps = Bitmaps(
-        {
-            # one segment after the other: the moved parts of all of them together are as large as the index
-            segment: _united([held[segment].shift(base) for held, base in bases if segment in held])
-            for segment in dict.fromkeys(segment for held, _ in bases for segment in held)
-        }
-    )
+    written = {
+        # one segment after the other: the moved parts of all of them together are as large as the index
+        segment: written_union([held[segment].shift(base) for held, base in bases if segment in held])
+        for segment in dict.fromkeys(segment for held, _ in bases for segment in held)
+    }
+    # A set that grew lies in pieces all over the memory, and who reads it from end to end waits for each of them. Read
+    # again when all that they were made of is freed, the pieces of each set lie side by side.
+    bitmaps = Bitmaps({segment: BitMap.deserialize(written.pop(segment)) for segment in list(written)})
     recurring = _recurring(layout, layout.listing.directory.shared())
     return Ground(layout, bitmaps, recurring)
-
-
-def _united(parts: list[BitMap]) -> BitMap:
-    bitmap = BitMap.union(*parts) if len(parts) > 1 else parts[0]
-    bitmap.run_optimize()
-    bitmap.shrink_to_fit()
-    return bitmap
 
 
 def _recurring(layout: Layout, candidates: Positions) -> Recurring:

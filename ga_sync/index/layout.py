@@ -80,6 +80,7 @@ class Layout:
         days: Ascending.
         blocks: One a day.
         bounds: First ordinal of each day, and one past the last; int64.
+        begins: The same as plain numbers: a single ordinal is found in it sooner.
         listing: The days when the directory was sorted.
         bases: First ordinal of each day of the listing, or -1 where it is not among these any more.
         starts: First address of each day, or -1 where it is not in the listing.
@@ -89,6 +90,7 @@ class Layout:
     days: tuple[date, ...]
     blocks: tuple[Block, ...]
     bounds: Positions
+    begins: tuple[int, ...]
     listing: Listing
     bases: Positions
     starts: Positions
@@ -126,9 +128,9 @@ class Layout:
         """How many ordinals there are."""
         return int(self.bounds[-1])
 
-    def block_of(self, ordinal: int | np.integer) -> int:
+    def block_of(self, ordinal: int) -> int:
         """Give the number of the day on which an ordinal lies."""
-        return int(self.bounds.searchsorted(ordinal, side="right")) - 1
+        return bisect_right(self.begins, ordinal) - 1
 
     def runs(self, ordinals: Numbers | Positions) -> list[tuple[int, Positions]]:
         """Split ascending or descending ordinals into (number of the day, positions in it)."""
@@ -149,7 +151,7 @@ class Layout:
         """Give the ids at ascending or descending ordinals as text, in their order."""
         if not len(ordinals):
             return []
-        first, last = self.block_of(ordinals[0]), self.block_of(ordinals[-1])
+        first, last = self.block_of(int(ordinals[0])), self.block_of(int(ordinals[-1]))
         if first == last:  # as on most first pages
             return self.blocks[first].ids.strings(ordinals - self.bounds[first])
         if len(ordinals) > SCATTERED * abs(first - last) or any(
@@ -194,6 +196,7 @@ def lay_out(days: Sequence[date], blocks: Sequence[Block], known: Listing | None
         tuple(days),
         tuple(blocks),
         bounds,
+        tuple(bounds.tolist()),
         known,
         np.array([*(bases.get(block, -1) for block in known.blocks), -1], np.int64),
         np.array([starts.get(block, -1) for block in blocks], np.int64),

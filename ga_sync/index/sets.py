@@ -27,6 +27,14 @@ def size_of(bitmap: BitMap) -> int:
     return int(held) + 32 * facts["n_containers"] + 128
 
 
+def written_union(parts: list[BitMap]) -> bytes:
+    """Give the union of at least one set as bytes of which `BitMap.deserialize` makes a set, as small as it can be."""
+    bitmap = BitMap.union(*parts) if len(parts) > 1 else parts[0]
+    bitmap.run_optimize()
+    written: bytes = bitmap.serialize()
+    return written
+
+
 def span(low: int, high: int) -> BitMap:
     """Give the set of `low` to `high`, not included."""
     return BitMap(range(low, max(low, high)))

@@ -15,7 +15,7 @@ from ga_sync.index.expression import All, Any_, Expression, Not, Segment
 from ga_sync.index.paging import LARGEST_FIRST
 from ga_sync.index.query import LinkIndex, Position
 from ga_sync.index.recurring import OFTEN
-from ga_sync.index.sets import span
+from ga_sync.index.sets import span, written_union
 from tests.index import model
 from tests.index.worlds import DAYS, KEY, SEGMENTS, expressions, index_of
 
@@ -59,6 +59,13 @@ def test_a_few_are_removed_from_many_as_many_from_a_few(many: int) -> None:
     leaves = {"1": BitMap([1, 2, 70_000]), "2": BitMap([2, 70_000, *range(100_000, 100_000 + many)])}
     assert evaluate(All((A, Not(B))), leaves.__getitem__, span(0, 1 << 20)) == BitMap([1])
     assert leaves["1"] == BitMap([1, 2, 70_000])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_union_that_is_written_down_is_read_again(count: int) -> None:
+    parts = [BitMap(range(0, 1 << 20, 3)), BitMap(range(5_000, 300_000)), BitMap()][-count:]
+    expected = {number for part in parts for number in part}
+    assert set(BitMap.deserialize(written_union(parts))) == expected
 
 
 @pytest.fixture(scope="module")
