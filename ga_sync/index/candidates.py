@@ -12,7 +12,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from ga_sync.index.assemble import Ground
-from ga_sync.index.evaluate import Kleene, evaluate, kleene
+from ga_sync.index.evaluate import Kleene, among, evaluate, kleene
 from ga_sync.index.expression import Any_, Expression, Not, Segment
 from ga_sync.index.ids import Flags, Numbers, Positions
 from ga_sync.index.recurring import Window
@@ -97,9 +97,8 @@ class Candidates:
         """Say of each occurrence whether the filter is true of that day alone."""
         order = np.argsort(self.ordinals)
         ascending = self.ordinals[order].astype(np.uint32)
-        hits = numbers(
-            evaluate(self._ground.plan(expression).expression, self._ground.leaf, set_of(ascending))
-        )
+        plan = self._ground.plan(expression)
+        hits = numbers(among(plan.prepared, self._ground.leaf, set_of(ascending)))
         holds = np.zeros(len(order), np.bool_)
         if len(hits):
             at = np.minimum(hits.searchsorted(ascending), len(hits) - 1)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pyroaring import BitMap
 
 from ga_sync.index.assemble import Ground
-from ga_sync.index.evaluate import cardinality, evaluate
+from ga_sync.index.evaluate import Plan, among, count_among
 from ga_sync.index.expression import Expression
 from ga_sync.index.recurring import Window
 
@@ -26,24 +26,25 @@ class SegmentStats(NamedTuple):
     last_day: date
 
 
-def _occurrences(ground: Ground, window: Window, expression: Expression) -> BitMap:
+def _occurrences(ground: Ground, window: Window, plan: Plan) -> BitMap:
     """Give the ordinals of the window at which the filter is true of that day alone."""
-    return evaluate(expression, ground.leaf, window.within, covered=window.whole)
+    return among(plan.prepared, ground.leaf, window.within, covered=window.whole)
 
 
 def total(ground: Ground, window: Window, expression: Expression) -> int:
     """Count the recordings: every occurrence, but those that recur once, by their slot, and not by occurrences."""
-    expression = ground.plan(expression).expression
-    occurrences = cardinality(expression, ground.leaf, window.within, covered=window.whole)
-    return occurrences + window.correction(evaluate(expression, window.held, window.everything, covered=True))
+    plan = ground.plan(expression)
+    asked = window.asked(plan)
+    occurrences = count_among(plan.counted, ground.leaf, window.within, covered=window.whole)
+    apart = count_among(asked.apart_counted, window.apart, window.all_apart, covered=True)
+    return occurrences - apart + count_among(asked.slots_counted, window.held, window.all_slots, covered=True)
 
 
 def by_day(
     ground: Ground, days: tuple[int, int], window: Window, expression: Expression
 ) -> list[tuple[date, int]]:
     """Count for each day what the count with from = to = that day is: no union over days, so occurrences suffice."""
-    expression = ground.plan(expression).expression
-    found = _occurrences(ground, window, expression)
+    found = _occurrences(ground, window, ground.plan(expression))
     layout = ground.layout
     bounds = layout.bounds.tolist()
     return [
@@ -56,9 +57,9 @@ def by_segment(
     ground: Ground, window: Window, expression: Expression, segment_ids: Iterable[str]
 ) -> list[tuple[str, int]]:
     """Count for each segment the recordings that the filter is true of and that are in the segment."""
-    expression = ground.plan(expression).expression
-    once = _occurrences(ground, window, expression) - window.occurrences
-    slots = evaluate(expression, window.held, window.all_slots)
+    plan = ground.plan(expression)
+    once = _occurrences(ground, window, plan) - window.occurrences
+    slots = among(window.asked(plan).slots, window.held, window.all_slots, covered=True)
     return [
         (
             segment,
@@ -74,7 +75,7 @@ def stats(ground: Ground, window: Window) -> dict[str, SegmentStats]:
     layout = ground.layout
     return {
         segment: SegmentStats(
-            len(members) + window.correction(window.held(segment)),
+            len(members) + len(window.held(segment)) - len(window.apart(segment)),
             layout.days[layout.block_of(members.min())],
             layout.days[layout.block_of(members.max())],
         )

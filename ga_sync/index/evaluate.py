@@ -6,6 +6,7 @@ has the smallest parts first, costs what the smallest of them costs.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
@@ -16,38 +17,78 @@ from ga_sync.index.ids import Flags
 
 LEAP = 64
 """Between sets of which one is so many times as large as the other, an intersection is cheaper than a difference."""
+DENSE = 16
+"""Where more than one number of so many is in a set, roaring keeps that part of it as bits."""
 
 
-class Plan(NamedTuple):
-    """A filter as it is best evaluated.
+class Prepared(NamedTuple):
+    """A plan whose segments are at hand, so that no question looks them up again: read them, never change them.
+
+    Attributes:
+        held: The segments that an AND asks for, or the one that stands alone; the smallest first.
+        parts: What else it asks for, and what it removes that is more than a segment.
+        removed: The segments that it removes.
+    """
+
+    held: tuple[BitMap, ...]
+    parts: tuple[Expression, ...]
+    removed: tuple[BitMap, ...]
+
+
+class Counted(NamedTuple):
+    """A plan as it is counted: its last step is counted and not carried out.
+
+    Attributes:
+        rest: All but the last step.
+        last: The segment of the last step, or None where it is more than a segment: then `rest` is all of it.
+        meets: Whether to count who of the rest is in it, or who is not.
+    """
+
+    rest: Prepared
+    last: BitMap | None
+    meets: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A filter as it is best evaluated. Compared by identity.
 
     Attributes:
         expression: The same filter: in each AND segments first, the smallest before all, and what removes last.
         share: A guess of which share of all numbers it is true of, as if segments were independent; 0 to 1.
+        prepared: The same as `expression`.
+        counted: The same for counts.
     """
 
     expression: Expression
     share: float
+    prepared: Prepared
+    counted: Counted
 
 
 def plan(expression: Expression, leaf: Callable[[str], BitMap], size: int) -> Plan:
     """Order a filter by the sizes of its segments, of `size` numbers in all."""
+    ordered, share = _ordered(expression, leaf, size)
+    prepared = prepare(ordered, leaf)
+    return Plan(ordered, share, prepared, to_count(prepared))
+
+
+def _ordered(expression: Expression, leaf: Callable[[str], BitMap], size: int) -> tuple[Expression, float]:
     if isinstance(expression, Segment):
-        return Plan(expression, len(leaf(expression.segment_id)) / max(1, size))
+        return expression, len(leaf(expression.segment_id)) / max(1, size)
     if isinstance(expression, Not):
-        part, share = plan(expression.part, leaf, size)
-        return Plan(Not(part), 1 - share)
-    plans = [plan(part, leaf, size) for part in expression.parts]
+        part, share = _ordered(expression.part, leaf, size)
+        return Not(part), 1 - share
+    ordered = [_ordered(part, leaf, size) for part in expression.parts]
     if isinstance(expression, All):
-        parts = tuple(one.expression for one in sorted(plans, key=_cost))
-        return Plan(All(parts), prod([one.share for one in plans]))
-    parts = tuple(one.expression for one in plans)
-    return Plan(Any_(parts), 1 - prod([1 - one.share for one in plans]))
+        parts = tuple(part for part, _ in sorted(ordered, key=_cost))
+        return All(parts), prod([share for _, share in ordered])
+    return Any_(tuple(part for part, _ in ordered)), 1 - prod([1 - share for _, share in ordered])
 
 
-def _cost(one: Plan) -> tuple[int, float]:
-    kind = 0 if isinstance(one.expression, Segment) else 2 if isinstance(one.expression, Not) else 1
-    return kind, one.share
+def _cost(one: tuple[Expression, float]) -> tuple[int, float]:
+    part, share = one
+    return 0 if isinstance(part, Segment) else 2 if isinstance(part, Not) else 1, share
 
 
 def evaluate(
@@ -78,28 +119,85 @@ def evaluate(
 
 def _remove(part: Expression, leaf: Callable[[str], BitMap], within: BitMap, *, covered: bool) -> BitMap:
     if isinstance(part, Segment):
-        members = leaf(part.segment_id)
-        # a few among many are found by leaps, but removed by steps
-        return within - (within & members if LEAP * len(within) < len(members) else members)
+        return without(within, leaf(part.segment_id))
     return within - evaluate(part, leaf, within, covered=covered)
 
 
-def cardinality(
-    expression: Expression, leaf: Callable[[str], BitMap], within: BitMap, *, covered: bool = False
+def without(within: BitMap, members: BitMap) -> BitMap:
+    """Give what is not among the members."""
+    return within - _to_remove(within, members)
+
+
+def _to_remove(within: BitMap, members: BitMap) -> BitMap:
+    """Give what there is of the members, or all of them: a few among many are found by leaps, but removed by steps."""
+    is_few = LEAP * len(within) < len(members)
+    return within & members if is_few and not _is_dense(members) else members
+
+
+def _is_dense(members: BitMap) -> bool:
+    """Say of a set that is not empty whether most of it is held as bits."""
+    return DENSE * len(members) > members.max()
+
+
+def prepare(planned: Expression, leaf: Callable[[str], BitMap]) -> Prepared:
+    """Look up the segments of a filter that `plan` has put in order."""
+    held: list[BitMap] = []
+    others: list[Expression] = []
+    removed: list[BitMap] = []
+    for part in planned.parts if isinstance(planned, All) else (planned,):
+        if isinstance(part, Segment):
+            held.append(leaf(part.segment_id))
+        elif isinstance(part, Not) and isinstance(part.part, Segment):
+            removed.append(leaf(part.part.segment_id))
+        else:
+            others.append(part)
+    return Prepared(tuple(held), tuple(others), tuple(removed))
+
+
+def among(
+    prepared: Prepared, leaf: Callable[[str], BitMap], within: BitMap, *, covered: bool = False
+) -> BitMap:
+    """Give what `evaluate` gives for the filter that was prepared, with the same arguments."""
+    held, parts, removed = prepared
+    if covered and held:
+        within, held, covered = held[0], held[1:], False
+    if held:
+        within, covered = within & held[0], False
+    for members in held[1:]:
+        within &= members  # it is ours since the first, and what is ours is changed sooner than made anew
+    for part in parts:
+        within, covered = evaluate(part, leaf, within, covered=covered), False
+    if removed:
+        within = without(within, removed[0])
+    for members in removed[1:]:
+        within -= _to_remove(within, members)
+    return within
+
+
+def to_count(prepared: Prepared) -> Counted:
+    """Choose what is counted last.
+
+    Of sets held as bits, it is quicker to remove first and to count what meets: roaring counts that without a copy.
+    """
+    held, parts, removed = prepared
+    if parts or not held:
+        return Counted(prepared, None, meets=False)
+    if removed and (len(held) == 1 or not held[0] or not _is_dense(held[0])):
+        return Counted(Prepared(held, (), removed[:-1]), removed[-1], meets=False)
+    return Counted(Prepared(held[:-1], (), removed), held[-1], meets=True)
+
+
+def count_among(
+    counted: Counted, leaf: Callable[[str], BitMap], within: BitMap, *, covered: bool = False
 ) -> int:
-    """Count what `evaluate` would give: its last step is counted and not carried out."""
-    if isinstance(expression, Segment):
-        members = leaf(expression.segment_id)
-        return len(members) if covered else within.intersection_cardinality(members)
-    if isinstance(expression, Not):
-        if isinstance(expression.part, Segment):
-            return within.difference_cardinality(leaf(expression.part.segment_id))
-        return len(within) - cardinality(expression.part, leaf, within, covered=covered)
-    if isinstance(expression, All):
-        for part in expression.parts[:-1]:
-            within, covered = evaluate(part, leaf, within, covered=covered), False
-        return cardinality(expression.parts[-1], leaf, within, covered=covered)
-    return len(evaluate(expression, leaf, within, covered=covered))
+    """Count what `among` gives for the filter that was prepared, with the same arguments."""
+    rest, last, meets = counted
+    if covered and meets and last is not None and not rest.held:
+        return len(last)
+    found = among(rest, leaf, within, covered=covered)
+    if last is None:
+        return len(found)
+    return found.intersection_cardinality(last) if meets else found.difference_cardinality(last)
 
 
 class Kleene(NamedTuple):

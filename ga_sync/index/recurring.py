@@ -7,14 +7,16 @@ that a range of ordinals holds a range of slots.
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from ga_sync.index.evaluate import Counted, Plan, Prepared, prepare, to_count
 from ga_sync.index.expression import Expression, segments_of
 from ga_sync.index.ids import IdColumn, Numbers, Positions
-from ga_sync.index.sets import numbers, set_of, span
+from ga_sync.index.sets import NOBODY, numbers, set_of, span
 
 NEVER = np.uint32(0xFFFFFFFF)
 """The next occurrence of a recording that has none."""
@@ -22,6 +24,8 @@ FEW = 1024
 """Up to so many occurrences are followed one by one; more of them by slots, which are kept."""
 OFTEN = 64
 """After so many pieces of pages a window's slots are worked out all the same."""
+MAX_ASKED = 128
+"""So many filters are kept with the slots and occurrences of their segments at hand."""
 
 
 class Recurring:
@@ -94,6 +98,20 @@ def _recurring(ordinals: Numbers, number: Positions) -> Recurring:
     return Recurring(ordinals[order], dense[order], later[order].astype(np.uint32), before[order])
 
 
+class Asked(NamedTuple):
+    """A filter over those who recur, as seen from a window.
+
+    Attributes:
+        slots: Over slots.
+        slots_counted: The same for counts.
+        apart_counted: Over single occurrences.
+    """
+
+    slots: Prepared
+    slots_counted: Counted
+    apart_counted: Counted
+
+
 class Window:
     """The recurring recordings as seen from the ordinals `low` to `high` (not included), where a window of days lies.
 
@@ -110,8 +128,9 @@ class Window:
     ) -> None:
         self.low, self.high, self.whole = low, high, whole
         self._recurring, self._leaf = recurring, leaf
-        self._members: dict[str, BitMap] = {}
-        self._asked = 0
+        self._members: dict[str, tuple[BitMap, BitMap]] = {}
+        self._asked: dict[Plan, Asked] = {}
+        self._pieces = 0
 
     @cached_property
     def _inside(self) -> slice:
@@ -151,16 +170,31 @@ class Window:
         return span(0, len(self.canonical))
 
     @cached_property
-    def everything(self) -> BitMap:
-        """Every slot, and behind them a number for each occurrence in the window."""
-        return span(0, len(self.canonical) + len(self._slots))
+    def all_apart(self) -> BitMap:
+        """A number for each occurrence of a recurring recording in the window, from 0, ascending as they do."""
+        return span(0, len(self._slots))
+
+    @cached_property
+    def _places(self) -> BitMap:
+        return set_of(self.canonical)
 
     def held(self, segment_id: str) -> BitMap:
-        """Give who of `everything` is in the segment: a slot on any day of the window, an occurrence on its own."""
-        held = self._members.get(segment_id)
-        if held is None:
-            held = self._members.setdefault(segment_id, self._work_out(segment_id))
-        return held
+        """Give the slots of those that are in the segment on any day of the window."""
+        return self._both(segment_id)[0]
+
+    def apart(self, segment_id: str) -> BitMap:
+        """Give who of `all_apart` is in the segment on that day alone."""
+        return self._both(segment_id)[1]
+
+    def asked(self, plan: Plan) -> Asked:
+        """Give a filter with who recurs at hand; the last few are kept."""
+        known = self._asked.get(plan)
+        if known is None:
+            if len(self._asked) >= MAX_ASKED:
+                self._asked.clear()
+            slots, apart = prepare(plan.expression, self.held), prepare(plan.expression, self.apart)
+            known = self._asked[plan] = Asked(slots, to_count(slots), to_count(apart))
+        return known
 
     def is_ready(self, expression: Expression) -> bool:
         """Say whether the slots are worked out, and everything that `held` gives for the expression."""
@@ -168,35 +202,40 @@ class Window:
             return False
         return all(segment in self._members or not self._leaf(segment) for segment in segments_of(expression))
 
-    def _work_out(self, segment_id: str) -> BitMap:
+    def _both(self, segment_id: str) -> tuple[BitMap, BitMap]:
+        both = self._members.get(segment_id)
+        if both is None:
+            both = self._members.setdefault(segment_id, self._work_out(segment_id))
+        return both
+
+    def _work_out(self, segment_id: str) -> tuple[BitMap, BitMap]:
         leaf = self._leaf(segment_id)
         if not leaf:
-            return BitMap()
+            return NOBODY, NOBODY
         held_on = numbers(leaf & self.occurrences)
         places = self._recurring.ordinals[self._inside].searchsorted(held_on)
         held = np.zeros(len(self.canonical), np.bool_)
         held[self._slots[places]] = True
-        members = set_of(np.concatenate([np.flatnonzero(held), places + len(self.canonical)]))
-        members.shrink_to_fit()
-        return members
-
-    def correction(self, found: BitMap) -> int:
-        """Give what makes a number of recordings of a number of occurrences: slots found less occurrences found."""
-        return 2 * found.range_cardinality(0, len(self.canonical)) - len(found)
+        slots, apart = set_of(np.flatnonzero(held)), set_of(places)
+        slots.shrink_to_fit()
+        apart.shrink_to_fit()
+        return slots, apart
 
     def slots_between(self, low: int, high: int) -> tuple[int, int]:
-        """Give the range of slots whose newest occurrence lies in a range of ordinals."""
-        first, last = self.canonical.searchsorted(np.array([low, high], np.uint32))
-        return int(first), int(last)
+        """Give the range of slots whose newest occurrence lies in a range of ordinals of the window."""
+        first = self._places.rank(low - 1) if low > self.low else 0
+        return first, self._places.rank(high - 1) if high < self.high else len(self.canonical)
 
-    def few_between(self, low: int, high: int, expression: Expression) -> "Few | None":
+    def few_between(self, low: int, high: int, plan: Plan) -> "Few | None":
         """Give the recurring recordings of a range of ordinals if they are few, else None: then take their slots.
 
         None also where the slots of the expression's segments are there already, or where the window has been asked so
         often that they are worth working out.
         """
-        self._asked += 1
-        if self._asked > OFTEN or self.is_ready(expression):
+        if plan in self._asked:
+            return None
+        self._pieces += 1
+        if self._pieces > OFTEN or self.is_ready(plan.expression):
             return None
         first, last = self._recurring.ordinals.searchsorted(np.array([low, high], np.uint32)).tolist()
         if last - first > FEW:
