@@ -42,6 +42,8 @@ class Candidates:
     def find(cls, ground: Ground, window: Window, ids: Sequence[str]) -> Self:
         """Look these ids up."""
         asked, ordinals = ground.find(ids)
+        if window.whole:
+            return cls(ground, len(ids), asked, ordinals)
         inside = (ordinals >= window.low) & (ordinals < window.high)
         return cls(ground, len(ids), asked[inside], ordinals[inside])
 

@@ -103,6 +103,8 @@ class Layout:
             Two arrays of one length: which of the ids asked, and an ordinal where it stands.
         """
         asked, addresses = self.listing.find(ids)
+        if self.blocks == self.listing.blocks:  # none was replaced: every address is an ordinal
+            return asked, addresses
         listed = self.listing.directory.bounds.searchsorted(addresses, side="right") - 1
         ordinals = self.bases[listed] + addresses - self.listing.directory.bounds[listed]
         held = self.bases[listed] >= 0

@@ -23,6 +23,7 @@ def goals(lines: Sequence[Line]) -> list[Row]:
         rows += [
             _slower("first page, against plain pyroaring", ours.page, limit.page, 2),
             _slower("count, against plain pyroaring", ours.count, limit.count, 2),
+            _slower("match of 50, against plain pyroaring", ours.few, limit.few, 2),
             _slower("match of 10,000, against plain pyroaring", ours.lots, limit.lots, 2),
         ]
     return rows
