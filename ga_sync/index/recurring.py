@@ -73,7 +73,7 @@ def find_recurring(ordinals: Positions, ids: IdColumn) -> Recurring:
         starts = ~ids.same(order[1:], ids, order[:-1])
     number = np.cumsum(np.append(np.zeros(min(1, len(order)), np.bool_), starts), dtype=np.int64)
     several = np.bincount(number)[number] > 1 if len(number) else np.zeros(0, np.bool_)
-    return _recurring(ordinals[order[several]].astype(np.uint32), number[several])
+    return _recurring(ordinals.astype(np.uint32), order[several], number[several])
 
 
 def _starts(order: Positions, ids: IdColumn, hashes: NDArray[np.uint64]) -> NDArray[np.bool_] | None:
@@ -83,19 +83,20 @@ def _starts(order: Positions, ids: IdColumn, hashes: NDArray[np.uint64]) -> NDAr
     return ~equal if ids.same(order[pairs + 1], ids, order[pairs]).all() else None
 
 
-def _recurring(ordinals: Numbers, number: Positions) -> Recurring:
-    """Build from occurrences that stand together by recording, ascending within each."""
+def _recurring(ordinals: Numbers, places: Positions, number: Positions) -> Recurring:
+    """Build from the places, among ascending ordinals, of who recurs: together by recording, ascending within each."""
     last = np.append(number[1:] != number[:-1], np.ones(min(1, len(number)), np.bool_))
-    later = np.where(last, NEVER, np.append(ordinals[1:], np.full(min(1, len(ordinals)), NEVER)))
-    dense = np.cumsum(
-        np.append(np.zeros(min(1, len(number)), np.bool_), number[1:] != number[:-1]), dtype=np.int64
-    )
-    order = np.argsort(ordinals)
-    stands = np.empty(len(order), np.int32)
-    stands[order] = np.arange(len(order), dtype=np.int32)
-    before = np.append(np.full(min(1, len(order)), -1, np.int32), stands[:-1])
-    before[1:][dense[1:] != dense[:-1]] = -1
-    return Recurring(ordinals[order], dense[order], later[order].astype(np.uint32), before[order])
+    grouped = ordinals[places]
+    later = np.where(last, NEVER, np.append(grouped[1:], np.full(min(1, len(grouped)), NEVER)))
+    first = np.append(np.ones(min(1, len(last)), np.bool_), last[:-1])
+    among = np.zeros(len(ordinals), np.bool_)
+    among[places] = True
+    stands = (np.cumsum(among, dtype=np.int32) - np.int32(1))[places]  # as sorting would tell, but sooner
+    before = np.where(first, np.int32(-1), np.append(np.full(min(1, len(stands)), -1, np.int32), stands[:-1]))
+    order = np.empty(len(stands), np.int64)
+    order[stands] = np.arange(len(stands))
+    dense = np.cumsum(first, dtype=np.int64) - 1
+    return Recurring(ordinals[among], dense[order], later[order].astype(np.uint32), before[order])
 
 
 class Asked(NamedTuple):
