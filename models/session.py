@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, create_engine, event, make_url
 from sqlalchemy.orm import Session
 
-from models.look import Look
+from models.look import Kept, Look, Pooled
 from models.private import make_file, make_folder
 
 EVERYBODY = "*"
@@ -109,23 +109,23 @@ class Store:
         self._writer = self.engine.execution_options(writes=True)
         self._looker = self._make_looker()
 
-    def _make_looker(self) -> Engine:
+    def _make_looker(self) -> Pooled | Kept:
         """Connections of its own: a look waits for nobody who holds one of the others, nor long for anything."""
         if self.is_sqlite:
             looker = create_engine(self.url, hide_parameters=True)
             event.listen(looker, "connect", _sqlite_waits_for_nothing)
-        else:
-            looker = create_engine(
-                self.url,
-                hide_parameters=True,
-                isolation_level="AUTOCOMMIT",
-                max_overflow=0,
-                pool_timeout=_LOOK_SECONDS,
-                connect_args={"connect_timeout": 2},  # the least that libpq takes
-            )
-            event.listen(looker, "connect", _postgres_acts_for_everybody)
-            event.listen(looker, "connect", _postgres_is_short)
-        return looker
+            return Kept(looker)
+        looker = create_engine(
+            self.url,
+            hide_parameters=True,
+            isolation_level="AUTOCOMMIT",
+            max_overflow=0,
+            pool_timeout=_LOOK_SECONDS,
+            connect_args={"connect_timeout": 2},  # the least that libpq takes
+        )
+        event.listen(looker, "connect", _postgres_acts_for_everybody)
+        event.listen(looker, "connect", _postgres_is_short)
+        return Pooled(looker)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -172,4 +172,4 @@ class Store:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
-        self._looker.dispose()
+        self._looker.close()
