@@ -17,8 +17,8 @@ from ga_sync.accounts.keys import Keys, id_of
 from ga_sync.accounts.names import check_recording_ids, is_plain
 from ga_sync.accounts.views import View
 from ga_sync.index.cache import IndexCache
-from ga_sync.index.errors import FilterIndexError
-from ga_sync.index.expression import Expression
+from ga_sync.index.errors import FilterIndexError, InvalidFilter
+from ga_sync.index.expression import MAX_DEPTH, All, Any_, Expression, Not, Segment, size_of
 from ga_sync.index.store import AskedLink
 from models.forgets import LINK
 from models.keyring import Keyring, Owner
@@ -28,6 +28,7 @@ from models.session import Store
 
 MAX_PAGE, MAX_CANDIDATES, MAX_SIZE = 100, 200, 24
 """More ids, candidates, or segments and operators of a filter are work for a thread."""
+_NONE = "this is no filter"
 _OPEN = frozenset({LinkStatus.ACTIVE, LinkStatus.BROKEN})
 
 
@@ -82,7 +83,7 @@ class AtOnce:
         sealer = self._keyring.held(Owner(LINK, link.link_id))
         if sealer is None or not 1 <= limit <= MAX_PAGE:
             return None
-        ready = self._ready(link, filter_, window, bounded=True)
+        ready = self._ready(link, filter_, window, among=False)
         if ready is None:
             return None
         opened, expression = ready
@@ -97,18 +98,48 @@ class AtOnce:
             check_recording_ids([recording_id for recording_id, _ in candidates], MAX_CANDIDATES)
         except Refusal:
             return None
-        ready = self._ready(link, filter_, window, bounded=False)
+        ready = self._ready(link, filter_, window, among=True)
         return None if ready is None else answers.matches(*ready, candidates)
 
     def count(self, link: AskedLink, filter_: object, window: Window) -> View | None:
         """How many."""
-        ready = self._ready(link, filter_, window, bounded=True)
+        ready = self._ready(link, filter_, window, among=False)
         return None if ready is None else answers.total(*ready, None)
 
     def _ready(
-        self, link: AskedLink, filter_: object, window: Window, *, bounded: bool
+        self, link: AskedLink, filter_: object, window: Window, *, among: bool
     ) -> tuple[Opened, Expression] | None:
+        """What is asked, where nothing has to be read or worked out first.
+
+        Among candidates a filter may be unbounded; and what is worked out of a window serves all other questions alone.
+        """
+        opened = self._generations.warm(link, window)
+        if opened is None:
+            return None
         try:
-            return self._generations.warm(link, window, filter_, bounded=bounded, most=MAX_SIZE)
+            expression = small(filter_)
+            self._generations.check(expression, opened.served.segments, bounded=not among)
         except FilterIndexError:
             return None
+        days = opened.window
+        ready = among or opened.served.index.is_warm(expression, days.first, days.last)
+        return (opened, expression) if ready and size_of(expression) <= MAX_SIZE else None
+
+
+def small(value: object, depth: int = 1) -> Expression:
+    """A small filter from decoded JSON: what :func:`parse_json` gives, which takes longer and says what is wrong.
+
+    Raises:
+        InvalidFilter: it is none.
+    """
+    if depth > MAX_DEPTH or not isinstance(value, dict) or len(value) != 1:
+        raise InvalidFilter(_NONE)
+    ((operator, content),) = value.items()
+    if operator == "segment" and isinstance(content, str):
+        return Segment(content)
+    if operator == "not":
+        return Not(small(content, depth + 1))
+    if operator not in {"all", "any"} or not isinstance(content, list) or not content:
+        raise InvalidFilter(_NONE)
+    parts = tuple([small(part, depth + 1) for part in content])
+    return All(parts) if operator == "all" else Any_(parts)

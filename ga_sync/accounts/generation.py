@@ -1,6 +1,6 @@
 """One whole generation of a link, opened for one question: the days it uses, and what is known of them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +15,7 @@ from ga_sync.index import heads
 from ga_sync.index import store as index_store
 from ga_sync.index.cache import IndexCache, Served
 from ga_sync.index.errors import InvalidWindow, UnknownSegment
-from ga_sync.index.expression import Expression, parse_json, refuse_unbounded, segments_of, size_of
+from ga_sync.index.expression import Expression, parse_json, refuse_unbounded, segments_of
 from ga_sync.index.glance import Glance
 from ga_sync.index.paging import Position
 from ga_sync.index.store import AskedLink, HeldDay
@@ -119,24 +119,10 @@ class Generations:
             served = self._cache.serve(session, link)
         return self._opened(link, served, window)
 
-    def warm(
-        self, link: AskedLink, window: Window, filter_: object, *, bounded: bool, most: int
-    ) -> tuple[Opened, Expression] | None:
-        """What :meth:`open` and :meth:`parse` give, from memory; None where something has to be read or worked out.
-
-        None, too, for a filter of more than ``most`` segments and operators.
-
-        Raises:
-            InvalidFilter, UnknownSegment, UnboundedFilter: the filter.
-        """
+    def warm(self, link: AskedLink, window: Window) -> Opened | None:
+        """What :meth:`open` gives, if it is in memory."""
         served = self._cache.held(link)
-        if served is None:
-            return None
-        opened = self._opened(link, served, window)
-        expression = self.parse(filter_, served.segments, bounded=bounded)
-        first, last = opened.window.first, opened.window.last
-        ready = size_of(expression) <= most and served.index.is_warm(expression, first, last)
-        return (opened, expression) if ready else None
+        return None if served is None else self._opened(link, served, window)
 
     def _opened(self, link: AskedLink, served: Served, window: Window) -> Opened:
         kept = served.worked_out
@@ -207,11 +193,13 @@ class Generations:
             window = Window(date.max, date.max) if nothing else Window(oldest, window.last)
         return Used(window, *worst({**missing, **kept}.values()))
 
-    def parse(self, value: object, known: Collection[str], *, bounded: bool) -> Expression:
+    def parse(self, value: object, known: Container[str], *, bounded: bool) -> Expression:
         """Raises InvalidFilter, UnknownSegment, UnboundedFilter."""
-        expression = parse_json(value)
-        unknown = segments_of(expression) - set(known)
-        if unknown:
+        return self.check(parse_json(value), known, bounded=bounded)
+
+    def check(self, expression: Expression, known: Container[str], *, bounded: bool) -> Expression:
+        """Give a filter back that may be asked. Raises UnknownSegment, UnboundedFilter."""
+        if not all(segment in known for segment in segments_of(expression)):
             raise UnknownSegment("the filter names a segment that this link does not have; see its segments")
         return refuse_unbounded(expression) if bounded else expression
 

@@ -89,7 +89,10 @@ class Recordings:
         opened = self._generations.open(link_id, customer_id, window)
         expression = self._generations.parse(filter_, opened.served.segments, bounded=True)
         grouped = {} if by is None else {"by": self._grouped(opened, expression, by, among)}
-        return {**answers.total(opened, expression, among), **grouped}
+        answer = {**answers.total(opened, expression, among), **grouped}
+        if among is None:  # the next one is answered at once
+            opened.served.index.get_warm(expression, opened.window.first, opened.window.last)
+        return answer
 
     def _grouped(
         self, opened: Opened, expression: Expression, by: str, among: Sequence[str] | None

@@ -107,6 +107,10 @@ class LinkIndex:
         """
         return self._window(frm, to).is_ready(expression)
 
+    def get_warm(self, expression: Expression, frm: date | None, to: date | None) -> None:
+        """Work out what makes it warm. Raises InvalidWindow."""
+        self._window(frm, to).get_ready(expression)
+
     def query(
         self, expression: Expression, frm: date | None, to: date | None, after: Position | None, limit: int
     ) -> tuple[list[str], Position | None]:

@@ -203,6 +203,12 @@ class Window:
             return False
         return all(segment in self._members or not self._leaf(segment) for segment in segments_of(expression))
 
+    def get_ready(self, expression: Expression) -> None:
+        """Work out what makes it ready, also what this one answer would do without: a part may have been enough."""
+        self._slots  # noqa: B018 -- it is kept
+        for segment in segments_of(expression):
+            self.held(segment)
+
     def _both(self, segment_id: str) -> tuple[BitMap, BitMap]:
         both = self._members.get(segment_id)
         if both is None:
@@ -236,7 +242,10 @@ class Window:
         if plan in self._asked:
             return None
         self._pieces += 1
-        if self._pieces > OFTEN or self.is_ready(plan.expression):
+        if self.is_ready(plan.expression):
+            return None
+        if self._pieces > OFTEN:
+            self.get_ready(plan.expression)
             return None
         first, last = self._recurring.ordinals.searchsorted(np.array([low, high], np.uint32)).tolist()
         if last - first > FEW:

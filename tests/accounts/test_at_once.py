@@ -11,14 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from ga_sync.accounts.at_once import MAX_CANDIDATES, MAX_PAGE, MAX_SIZE, AtOnce
+from ga_sync.accounts.at_once import MAX_CANDIDATES, MAX_PAGE, MAX_SIZE, AtOnce, small
 from ga_sync.accounts.generation import Window
 from ga_sync.accounts.keys import Keys
 from ga_sync.accounts.recordings import Recordings
 from ga_sync.accounts.views import View
 from ga_sync.index.cache import IndexCache
-from ga_sync.index.errors import FilterIndexError
-from ga_sync.index.expression import refuse_unbounded
+from ga_sync.index.errors import FilterIndexError, InvalidFilter
+from ga_sync.index.expression import MAX_DEPTH, parse_json, refuse_unbounded
+from ga_sync.index.recurring import OFTEN
 from ga_sync.index.store import AskedLink
 from models.keyring import Owner
 from models.link import Link, LinkStatus
@@ -227,6 +228,65 @@ def test_a_window_that_was_never_asked_is_left_to_the_long_way(door: Door) -> No
         assert door.short.count(link, {"segment": segment}, window) is None
         counted = door.long.count("L1", "acme", {"segment": segment}, window, None, None)
         assert door.short.count(link, {"segment": segment}, window) == counted
+
+
+def test_a_match_needs_nothing_that_is_worked_out_of_a_window(door: Door) -> None:
+    link, window, asked = door.admitted(door.key()), Window(day(1), day(4)), [("a1", None), ("a0", None)]
+    at_once = door.short.match(link, {"segment": "1"}, asked, window)
+    assert at_once == door.long.match("L1", "acme", {"segment": "1"}, asked, window)
+    assert at_once["matches"] == ["a1"]
+    assert door.short.count(link, {"segment": "1"}, window) is None
+
+
+def test_what_was_counted_once_is_counted_at_once_whichever_part_of_it_decided(door: Door) -> None:
+    """Nobody is in both of the first two, so the answer itself needs nothing of the third."""
+    door.shelf.publish({day(5): {"1": {"each"}, "2": {"b5"}, "3": {"each", "b5"}}})
+    link = door.admitted(door.key())
+    filter_ = {"all": [{"segment": "1"}, {"segment": "2"}, {"not": {"segment": "3"}}]}
+    counted = door.long.count("L1", "acme", filter_, Window(), None, None)
+    assert door.short.count(link, filter_, Window()) == counted
+    assert door.short.query(link, filter_, Window(), 5) is not None
+
+
+def test_a_window_that_is_asked_for_pages_often_is_worked_out_for_each_filter(door: Door) -> None:
+    link, window = door.admitted(door.key()), Window(day(1), day(4))
+    filters = [{"all": [{"segment": one}, {"segment": "2"}, {"segment": "1"}]} for one in ("1", "44")]
+    for _ in range(OFTEN):
+        door.long.query("L1", "acme", ALL, window, 5, None)
+        assert [door.short.query(link, one, window, 5) for one in filters] == [None, None]
+    for filter_ in filters:
+        page = door.long.query("L1", "acme", filter_, window, 5, None)
+        assert door.short.query(link, filter_, window, 5) == page
+
+
+shapes: st.SearchStrategy[object] = st.recursive(
+    st.none() | st.integers() | st.text(max_size=2) | st.just([]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["segment", "all", "any", "not", "other"]), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+
+
+@given(expressions.map(as_json) | shapes)
+def test_a_small_filter_is_read_as_any_other(value: object) -> None:
+    read: list[object] = []
+    for parse in (small, parse_json):
+        try:
+            read.append(parse(value))
+        except InvalidFilter:
+            read.append(None)
+    assert read[0] == read[1] or value == {"segment": ""}
+
+
+def test_a_filter_that_nests_too_deep_is_not_small() -> None:
+    value: object = {"segment": "1"}
+    for _ in range(MAX_DEPTH - 1):
+        value = {"not": value}
+    assert small(value) == parse_json(value)
+    with pytest.raises(InvalidFilter):
+        small({"not": value})
 
 
 @pytest.mark.parametrize(
