@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from litestar import Litestar
 from litestar.datastructures import MutableScopeHeaders, State
@@ -12,13 +11,14 @@ from litestar.enums import HttpMethod
 from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.plugins.prometheus import PrometheusConfig
 from litestar.status_codes import HTTP_405_METHOD_NOT_ALLOWED
 from litestar.types import Message, Scope
 
 from ga_sync.web import grants, links, metrics, operations, pages, recordings, rights
 from ga_sync.web.auth import Door
 from ga_sync.web.errors import HANDLERS, AnyRequest
+from ga_sync.web.express import Express
+from ga_sync.web.marks import fixed_headers
 from ga_sync.web.methods import Methods
 from ga_sync.web.paging import DEFAULT_LIMIT, Cursor, Limit, Listing, seal, unseal
 from ga_sync.web.patience import BODY_SECONDS, Patient
@@ -75,27 +75,9 @@ ADDRESSES = [
 ]
 
 
-def _headers(services: Services) -> dict[str, str]:
-    auth = urlsplit(services.settings.google_auth_uri)
-    policy = (
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action 'self' {auth.scheme}://{auth.netloc}"  # the form's answer leads on to Google
-    )
-    fixed = {
-        "content-security-policy": policy,
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
-        "cache-control": "no-store",
-    }
-    if services.settings.public_url.startswith("https"):
-        fixed["strict-transport-security"] = "max-age=63072000"
-    return fixed
-
-
 def _marked(services: Services) -> Callable[[Message, Scope], Awaitable[None]]:
     """A hook that puts the headers on every answer, errors too."""
-    fixed = [(name.encode(), value.encode()) for name, value in _headers(services).items()]
+    fixed = fixed_headers(services)
 
     async def mark(message: Message, scope: Scope) -> None:
         if message["type"] == "http.response.start":
@@ -131,7 +113,7 @@ def _listings(services: Services) -> Callable[..., Listing]:
 
 def create_app(services: Services, body_seconds: float = BODY_SECONDS) -> Litestar:
     """The ASGI application over a wired service; a body has to arrive within so many seconds."""
-    counted = PrometheusConfig(app_name="ga_sync", prefix="ga_sync", group_path=True)
+    door = Door(services)
     addresses: list[Any] = [*ADDRESSES, site_pages()]
     return Litestar(
         route_handlers=addresses,
@@ -139,11 +121,11 @@ def create_app(services: Services, body_seconds: float = BODY_SECONDS) -> Litest
             "services": Provide(lambda: services, sync_to_thread=False),
             "listing": Provide(_listings(services), sync_to_thread=True),
         },
-        state=State({"door": Door(services), "at_once": services.at_once, **page_state(services)}),
+        state=State({"door": door, "express": Express(services, door), **page_state(services)}),
         request_class=StrictRequest,
         exception_handlers={**HANDLERS, NotFoundException: on_no_such_address},
         request_max_body_size=MAX_BODY,
-        middleware=[Traced(services), counted.middleware, Patient(body_seconds)],
+        middleware=[Traced(services), metrics.COUNTED.middleware, Patient(body_seconds)],
         before_send=[_marked(services)],
         template_config=templates(),
         openapi_config=OpenAPIConfig(

@@ -10,9 +10,9 @@ from msgspec import UnsetType
 
 from ga_sync.accounts.errors import Invalid
 from ga_sync.accounts.generation import Window
-from ga_sync.web import express
 from ga_sync.web.auth import allow
 from ga_sync.web.bodies import Asked, Count, Explain, Match, Query, Windowed
+from ga_sync.web.express import ROLES
 from ga_sync.web.grants import Call, Json, caller_of
 from ga_sync.web.params import From, To, day_of
 from ga_sync.web.services import Wired
@@ -24,20 +24,16 @@ def _window(data: Windowed) -> Window:
     return Window(data.from_, data.to)
 
 
-_ROLES = ("store", "console")
-
-
-def _asks(path: str, ask: express.Ask | None = None) -> dict[str, object]:
+def _asks(path: str) -> dict[str, object]:
     return {
         "path": f"/v1/links/{{link_id:str}}/recordings/{path}",
-        "guards": [allow(*_ROLES)],
-        "middleware": [] if ask is None else [express.Express(_ROLES, ask)],
+        "guards": [allow(*ROLES)],
         "status_code": 200,
         "tags": ["recordings"],
     }
 
 
-@post(**_asks("query", express.query))  # type: ignore[arg-type]
+@post(**_asks("query"))  # type: ignore[arg-type]
 @in_thread
 def query(request: Call, link_id: FromPath[str], data: JSONBody[Query], services: Wired) -> Json:
     """A page of the recordings that a filter is true of."""
@@ -47,7 +43,7 @@ def query(request: Call, link_id: FromPath[str], data: JSONBody[Query], services
     )
 
 
-@post(**_asks("match", express.match))  # type: ignore[arg-type]
+@post(**_asks("match"))  # type: ignore[arg-type]
 @in_thread
 def match(request: Call, link_id: FromPath[str], data: JSONBody[Match], services: Wired) -> Json:
     """Which candidates the filter is true of, and which it may be true of."""
@@ -64,7 +60,7 @@ def _candidates(data: Match) -> list[tuple[str, date | None]]:
     return [(recording_id, None) for recording_id in data.recording_ids]
 
 
-@post(**_asks("count", express.count))  # type: ignore[arg-type]
+@post(**_asks("count"))  # type: ignore[arg-type]
 @in_thread
 def count(request: Call, link_id: FromPath[str], data: JSONBody[Count], services: Wired) -> Json:
     """How many, exactly."""

@@ -4,14 +4,14 @@ from typing import Any
 
 import uvicorn
 
-from ga_sync.web.heads import Heads
+from ga_sync.web.direct import Direct
 
 
 def config(app: Any, **more: Any) -> uvicorn.Config:  # noqa: ANN401 -- an ASGI application, and uvicorn's options
     """What uvicorn is told: no log of addresses, which hold ids; no belief in a proxy's headers; nothing but HTTP."""
     return uvicorn.Config(
         app,
-        http=Heads,
+        http=Direct,
         loop="uvloop",
         ws="none",
         access_log=False,

@@ -1,117 +1,143 @@
-"""The short way through the doors: plain questions about what is in memory never reach a handler; all others do."""
+"""The short way through the doors: plain questions about what is in memory never reach the application, others do."""
 
 import json
-from collections.abc import Callable
+import re
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
-import anyio
-import anyio.lowlevel
+import httpx
 import pytest
-from litestar.datastructures import State
+import structlog
+import uvicorn
+from litestar import Litestar
+from structlog.testing import capture_logs
 
-from ga_sync.accounts.errors import Refusal
-from ga_sync.web import express
-from ga_sync.web.auth import Door
-from ga_sync.web.patience import TooSlow
+from ga_sync.web.app import create_app
+from ga_sync.web.direct import Direct
+from tests.certificates import certificate
 from tests.web.bench import GLOBEX, House, Json, Shared
-
-ROLES = ("store", "console")
-ASKS = {"query": express.query, "match": express.match, "count": express.count}
-Header = tuple[bytes, bytes]
+from tests.web.wire import HOST, LAST, Answer, answers, connected, listening, port_of, sent, until_closed
 
 
 @dataclass
-class Walk:
-    """One request through the middleware alone: what it answered, or what came out behind it."""
+class Line:
+    """A link behind a real server, and what of its requests reached the application."""
 
     shared: Shared
-    what: str
-    sent: list[Json] = field(default_factory=list)
-    behind: list[Any] = field(default_factory=list)
+    app: Litestar
+    server: uvicorn.Server
+    behind: list[bytes | None] = field(default_factory=list)
+    """Of each request that reached the application its body, as far as it was read; None where the caller was gone."""
 
-    def ask(self, messages: list[Any], headers: list[Header], link_id: str | None = None) -> "Walk":
-        service = self.shared.house.service
-        door = Door(service)
-        scope = {
-            "type": "http",
-            "headers": headers,
-            "path_params": {"link_id": link_id or self.shared.link_id},
-            "litestar_app": type("App", (), {"state": State({"door": door, "at_once": service.at_once})}),
-        }
-        for key in self.shared.house.keys.values():  # as if the long way had let them in before
+    def __post_init__(self) -> None:
+        inner = self.app.asgi_handler
+
+        async def watched(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 -- ASGI's
+            place = len(self.behind)
+            self.behind.append(b"")
+
+            async def told() -> Any:  # noqa: ANN401 -- a message
+                message = await receive()
+                body = None if message["type"] == "http.disconnect" else self.behind[place] + message["body"]
+                self.behind[place] = body
+                return message
+
+            await inner(scope, told, send)
+
+        self.app.asgi_handler = watched
+
+    def is_waited_for(self) -> bool:
+        """Whether a plain question waits for its body."""
+        connections = self.server.server_state.connections
+        return any(isinstance(one, Direct) and one._held is not None for one in connections)  # noqa: SLF001
+
+    def know_the_keys(self) -> None:
+        """As if the long way had let them in before."""
+        door = self.app.state.door
+        for key in self.shared.house.keys.values():
             door._touched[key.removeprefix("gas_").partition(".")[0]] = door._monotonic()  # noqa: SLF001
 
-        async def receive() -> Any:  # noqa: ANN401 -- a message
-            message = messages.pop(0)
-            if callable(message):
-                await anyio.lowlevel.checkpoint()
-                message()
-                message = messages.pop(0)
-            if isinstance(message, Refusal):
-                raise message
-            return message
+    def head(
+        self, what: str, length: int, role: str = "store", customer: str = "*", **other: bytes | None
+    ) -> bytes:
+        """A head as clients of ours send it; other headers, or none of one that is None."""
+        found: dict[str, bytes | None] = {
+            "authorization": self.shared.house.headers(role, customer)["authorization"].encode(),
+            "content-type": b"application/json",
+            "content-length": b"%d" % length,
+        }
+        self.know_the_keys()
+        found |= {name.replace("_", "-"): value for name, value in other.items()}
+        lines = [b"%s: %s\r\n" % (name.encode(), value) for name, value in found.items() if value is not None]
+        at = f"{self.shared.at}/recordings/{what}".encode()
+        return b"POST %s HTTP/1.1\r\n%s%s\r\n" % (at, HOST, b"".join(lines))
 
-        async def send(message: Any) -> None:  # noqa: ANN401 -- a message
-            self.sent.append(message)
+    def ask(self, what: str, asked: object, **other: Any) -> Answer:  # noqa: ANN401
+        """One request on a connection of its own."""
+        body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
+        return self.say(self.head(what, len(body), connection=b"close", **other) + body)
 
-        async def app(_scope: object, receive: Any, _send: object) -> None:  # noqa: ANN401 -- the next one
-            self.behind.append("reached")
-            try:
-                while messages or len(self.behind) == 1:
-                    self.behind.append(await receive())
-            except (Refusal, IndexError) as error:
-                self.behind.append(type(error))
-
-        middleware = express.Express(ROLES, ASKS[self.what])(cast("Any", app))
-        anyio.run(middleware, cast("Any", scope), receive, send)
-        return self
-
-    @property
-    def answer(self) -> Json:
-        """What it answered by itself."""
-        assert self.behind == []
-        start, body = self.sent
-        assert (start["status"], dict(start["headers"])[b"content-type"]) == (200, b"application/json")
-        assert int(dict(start["headers"])[b"content-length"]) == len(body["body"])
-        found: Json = json.loads(body["body"])
+    def say(self, *pieces: bytes) -> Answer:
+        """The one answer to these bytes."""
+        (found,) = sent(self.server, *pieces)
         return found
 
+    def at_once(self, what: str, asked: object, **other: Any) -> Json:  # noqa: ANN401
+        """An answer that must not come from the application."""
+        before = len(self.behind)
+        found = self.ask(what, asked, **other)
+        assert (found.status, len(self.behind)) == (200, before)
+        value: Json = found.value
+        return value
 
-def request(body: bytes, *, more: bool = False) -> Json:
-    return {"type": "http.request", "body": body, "more_body": more}
+    def long(self, what: str, asked: object) -> Json:
+        """The same, but surely the long way."""
+        return self.reached(what, asked, 200, content_type=b"application/json; charset=utf-8")
+
+    def reached(self, what: str, asked: object, status: int, **other: Any) -> Json:  # noqa: ANN401
+        """An answer of the application."""
+        before = len(self.behind)
+        found = self.ask(what, asked, **other)
+        assert (found.status, len(self.behind)) == (status, before + 1)
+        value: Json = found.value
+        return value
 
 
-def headers(
-    shared: Shared, body: bytes, role: str = "store", customer: str = "*", **other: bytes
-) -> list[Header]:
-    found = {
-        b"authorization": shared.house.headers(role, customer)["authorization"].encode(),
-        b"content-type": b"application/json",
-        b"content-length": b"%d" % len(body),
-    }
-    found |= {name.replace("_", "-").encode(): value for name, value in other.items()}
-    return [(name, value) for name, value in found.items() if value]
-
-
-def walk(shared: Shared, what: str, asked: object, **how: Any) -> Walk:  # noqa: ANN401
-    body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
-    return Walk(shared, what).ask([request(body)], headers(shared, body, **how))
+@contextmanager
+def line(shared: Shared, protocol: type[Direct] = Direct, **more: Any) -> Iterator[Line]:  # noqa: ANN401
+    app = create_app(shared.house.service)
+    with listening(app, protocol, **more) as server:
+        yield Line(shared, app, server)
 
 
 @pytest.fixture
 def warm(shared: Shared) -> Shared:
     """Everything that the whole range needs is worked out, and the keys are at hand."""
-    for what in (
-        "count",
-        "query",
-    ):  # a count waits for the index, a page only begins it; a page unwraps the link's key
+    # a count waits for the index, a page only begins it; a page unwraps the link's key
+    for what in ("count", "query"):
         shared.house.call("POST", f"{shared.at}/recordings/{what}", {"filter": largest(shared)}, role="store")
-    service = shared.house.service
-    for held in service.index._held.values():  # noqa: SLF001 -- nothing that is public waits for it
+    for held in shared.house.service.index._held.values():  # noqa: SLF001 -- nothing that is public waits for it
         held.index.warm()
     return shared
+
+
+@pytest.fixture
+def open_line(warm: Shared) -> Iterator[Line]:
+    with line(warm) as found:
+        yield found
+
+
+class Patient(Direct):
+    patience = 60.0
+
+
+class Hasty(Direct):
+    patience = 0.01
 
 
 def largest(shared: Shared) -> Json:
@@ -119,160 +145,344 @@ def largest(shared: Shared) -> Json:
     return {"segment": max(inside, key=lambda one: len(inside[one]))}
 
 
-def test_a_plain_question_never_reaches_its_handler(warm: Shared) -> None:
+def until(what: Any) -> None:  # noqa: ANN401 -- a condition
+    ends = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+# --- what is answered at once ----------------------------------------------------------------------------
+
+
+def test_a_plain_question_never_reaches_the_application(open_line: Line, warm: Shared) -> None:
     filter_ = largest(warm)
     members = sorted(warm.inside()[filter_["segment"]])
-    asked = [members[0], "nobody", members[1]]
-    page = walk(warm, "query", {"filter": filter_, "limit": 5}).answer
-    long = warm.house.client.post(
-        f"{warm.at}/recordings/query",
-        content=json.dumps({"filter": filter_, "limit": 5}).encode(),
-        headers={**warm.house.headers("store"), "content-type": "application/json; charset=utf-8"},
-    ).json()
+    page, long = (
+        ask("query", {"filter": filter_, "limit": 5}) for ask in (open_line.at_once, open_line.long)
+    )
     assert {**page, "next_cursor": None} == {**long, "next_cursor": None}
     after = [
-        warm.house.call(
-            "POST",
-            f"{warm.at}/recordings/query",
-            {"filter": filter_, "limit": 5, "cursor": one["next_cursor"]},
-        )["recording_ids"]
+        open_line.long("query", {"filter": filter_, "limit": 5, "cursor": one["next_cursor"]})
         for one in (page, long)
     ]
-    assert after[0] == after[1]
-    match = walk(warm, "match", {"filter": filter_, "recording_ids": asked}).answer
-    assert match["matches"] == [members[0], members[1]]
-    assert walk(warm, "count", {"filter": filter_}).answer["count"] == len(members)
+    assert after[0]["recording_ids"] == after[1]["recording_ids"] != []
+    for what, asked in (
+        ("match", {"filter": filter_, "recording_ids": [members[0], "nobody", members[1]]}),
+        ("match", {"filter": {"not": filter_}, "recording_ids": [members[0], "nobody"]}),
+        ("count", {"filter": filter_}),
+    ):
+        assert open_line.at_once(what, asked) == open_line.long(what, asked)
 
 
 @pytest.mark.parametrize(
     ("role", "customer"),
     [("store", "*"), ("store", "acme"), ("console", "*"), ("console", "acme"), ("admin", "*")],
 )
-def test_every_role_of_the_address_may_ask(warm: Shared, role: str, customer: str) -> None:
-    assert walk(warm, "count", {"filter": largest(warm)}, role=role, customer=customer).answer["count"]
+def test_every_role_of_the_address_may_ask(open_line: Line, role: str, customer: str) -> None:
+    asked = {"filter": largest(open_line.shared)}
+    assert open_line.at_once("count", asked, role=role, customer=customer)["count"]
+
+
+def test_one_connection_asks_again_and_again(open_line: Line, warm: Shared) -> None:
+    body = json.dumps({"filter": largest(warm)}).encode()
+    asked = open_line.head("count", len(body)) + body
+    with connected(open_line.server) as connection:
+        for _ in range(3):
+            connection.sendall(asked)
+            (found,) = answers(connection.recv(65536))
+            assert found.value["count"]
+            assert b"connection:" not in found.head
+    assert open_line.behind == []
+    until(lambda: not open_line.server.server_state.connections)
+    assert open_line.server.server_state.total_requests == 3
+
+
+def test_a_body_that_comes_apart_from_its_head_is_answered_at_once(warm: Shared) -> None:
+    body = json.dumps({"filter": largest(warm)}).encode()
+    with line(warm, Patient) as slow, connected(slow.server) as connection:
+        for piece in (slow.head("count", len(body), connection=b"close"), body[:9], body[9:]):
+            connection.sendall(piece)
+            time.sleep(0.02)
+        (found,) = answers(until_closed(connection))
+        assert (found.status, slow.behind) == (200, [])
+
+
+def test_plain_questions_are_answered_at_once_over_tls(warm: Shared, tmp_path: Path) -> None:
+    key, own = certificate()
+    (tmp_path / "key.pem").write_bytes(key)
+    (tmp_path / "cert.pem").write_bytes(own)
+    files: dict[str, Any] = {"ssl_certfile": tmp_path / "cert.pem", "ssl_keyfile": tmp_path / "key.pem"}
+    asked, headers = {"filter": largest(warm)}, warm.house.headers("store")
+    with line(warm, Patient, **files) as secure:
+        secure.know_the_keys()
+        there, trust = (
+            f"https://127.0.0.1:{port_of(secure.server)}",
+            ssl.create_default_context(cadata=own.decode()),
+        )
+        with httpx.Client(verify=trust, base_url=there, trust_env=False) as client:
+            for _ in range(2):
+                answer = client.post(f"{warm.at}/recordings/count", json=asked, headers=headers)
+                assert answer.json()["count"]
+        assert secure.behind == []
+
+
+# --- what goes the long way ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("what", "asked"),
+    ("what", "asked", "status"),
     [
-        ("query", b""),
-        ("query", b"{"),
-        ("query", b"\xff"),
-        ("query", b"[" * 5000),
-        ("query", b'{"filter": {"segment": "1"}, "other": 1}'),
-        ("query", b'{"filter": {"segment": "1"}, "from": "2026-11-21", "to": "2026-11-01"}'),
-        ("query", {"filter": {"segment": "404"}}),
-        ("query", {"filter": {"segment": "404"}, "limit": 0}),
-        ("query", {"filter": {"segment": "404"}, "cursor": "x"}),
-        ("match", {"filter": {"segment": "404"}}),
-        ("match", {"filter": {"segment": "404"}, "recordings": []}),
-        ("match", {"filter": {"segment": "404"}, "recording_ids": [], "recordings": []}),
-        ("count", {"filter": {"segment": "404"}, "by": "day"}),
-        ("count", {"filter": {"segment": "404"}, "recording_ids": ["x"]}),
+        ("query", b"{", 400),
+        ("query", b"\xff", 400),
+        ("query", b"[" * 5000, 422),
+        ("query", b'{"filter": {"segment": "1"}, "other": 1}', 422),
+        ("query", b'{"filter": {"segment": "1"}, "from": "2026-11-21", "to": "2026-11-01"}', 422),
+        ("query", {"filter": {"segment": "404"}}, 422),
+        ("query", {"filter": {"segment": "404"}, "limit": 0}, 422),
+        ("query", {"filter": {"segment": "404"}, "cursor": "x"}, 422),
+        ("match", {"filter": {"segment": "404"}}, 422),
+        ("match", {"filter": {"segment": "404"}, "recordings": []}, 422),
+        ("match", {"filter": {"segment": "404"}, "recording_ids": [], "recordings": []}, 422),
+        ("count", {"filter": {"segment": "404"}, "by": "day"}, 422),
+        ("count", {"filter": {"segment": "404"}, "recording_ids": ["x"]}, 422),
+        ("segments", {"recording_ids": ["x"]}, 200),
     ],
 )
-def test_what_is_not_plain_goes_on_with_its_body_as_it_came(warm: Shared, what: str, asked: Any) -> None:  # noqa: ANN401
+def test_what_is_not_plain_reaches_the_application_with_its_body_as_it_came(
+    open_line: Line,
+    what: str,
+    asked: Any,  # noqa: ANN401
+    status: int,
+) -> None:
     body = asked if isinstance(asked, bytes) else json.dumps(asked).encode()
-    found = walk(warm, what, body)
-    assert (found.sent, found.behind) == ([], ["reached", request(body)])
+    open_line.reached(what, body, status)
+    assert open_line.behind == [body]
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("status", "other"),
     [
-        {"content_type": b"application/json; charset=utf-8"},
-        {"content_type": b""},
-        {"content_length": b""},
-        {"content_length": b"0"},
-        {"content_length": b"-1"},
-        {"content_length": b"\xb2"},
-        {"content_length": b"16385"},
-        {"content_length": b"0" * 5000 + b"60"},
-        {"authorization": b""},
-        {"authorization": b"Bearer"},
-        {"authorization": b"Basic gas_aaaa.aaaa"},
-        {"authorization": b"Bearer gas_aaaa.aaaa"},
-        {"authorization": b"Bearer gas_\xfc.x"},
+        (200, {"content_type": b"application/json; charset=utf-8"}),
+        (200, {"content_type": None}),
+        (200, {"expect": b"100-continue"}),
+        (200, {"content_length": b"000100"}),
+        (401, {"authorization": None}),
+        (401, {"authorization": b"Bearer"}),
+        (401, {"authorization": b"Basic gas_aaaa.aaaa"}),
+        (401, {"authorization": b"Bearer gas_aaaa.aaaa"}),
+        (401, {"authorization": b"Bearer gas_\xfc.x"}),
+        (404, {"customer": GLOBEX}),
     ],
 )
-def test_a_request_that_is_not_plain_goes_on_unread(warm: Shared, other: dict[str, bytes]) -> None:
+def test_a_request_that_is_not_plain_reaches_the_application(
+    open_line: Line, status: int, other: dict[str, Any]
+) -> None:
+    body = json.dumps({"filter": largest(open_line.shared)}).encode()
+    body += b" " * (100 - len(body))
+    continues = b"HTTP/1.1 100 Continue\r\n\r\n"
+    came = open_line.head("count", len(body), connection=b"close", **other) + body
+    found = sent(open_line.server, came)
+    assert [one.status for one in found] == ([100, 200] if "expect" in other else [status])
+    assert (b"100 Continue" in found[0].head + continues) or status == 200
+    assert open_line.behind == [body if status == 200 else b""]
+
+
+def test_a_long_body_a_body_in_chunks_and_http_1_0_reach_the_application(
+    open_line: Line, warm: Shared
+) -> None:
     body = json.dumps({"filter": largest(warm)}).encode()
-    found = Walk(warm, "count").ask([request(body)], headers(warm, body, **other))  # type: ignore[arg-type]
-    assert (found.sent, found.behind) == ([], ["reached", request(body)])
+    long = body + b" " * 17000
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    head = open_line.head("count", len(body), connection=b"close")
+    chunked = open_line.head(
+        "count", 0, connection=b"close", content_length=None, transfer_encoding=b"chunked"
+    )
+    assert open_line.say(open_line.head("count", len(long), connection=b"close") + long).value["count"]
+    assert open_line.say(chunked + chunks).value["count"]
+    assert open_line.say(head.replace(b"HTTP/1.1", b"HTTP/1.0") + body).value["count"]
+    assert open_line.behind == [long, body, body]
 
 
-def test_two_keys_in_one_request_are_none(warm: Shared) -> None:
+def test_other_methods_and_addresses_reach_the_application(open_line: Line, warm: Shared) -> None:
     body = json.dumps({"filter": largest(warm)}).encode()
-    once = headers(warm, body)
-    for twice in (once * 2, [(b"authorization", b""), *once]):
-        assert Walk(warm, "count").ask([request(body)], twice).behind[0] == "reached"
+    head = open_line.head("count", len(body), connection=b"close")
+    for other, status in (
+        (head.replace(b"POST", b"GET"), 405),
+        (head.replace(b"POST", b"HEAD"), 405),
+        (head.replace(b"/count", b"/count?a=b"), 200),
+        (head.replace(b"/count", b"/%63ount"), 200),
+        (head.replace(b"/count", b"/count/"), 200),
+        (head.replace(warm.link_id.encode(), b"nobody"), 404),
+    ):
+        before = len(open_line.behind)
+        found = until_first_line(open_line.server, other + body)
+        assert (found, len(open_line.behind)) == (status, before + 1)
 
 
-def test_another_customers_key_and_another_link_go_on(warm: Shared) -> None:
+def until_first_line(server: uvicorn.Server, asked: bytes) -> int:
+    """The status alone: an answer to HEAD says the length of a body that does not come."""
+    with connected(server) as connection:
+        connection.sendall(asked)
+        return int(until_closed(connection)[9:12])
+
+
+def test_two_keys_in_one_request_are_none(open_line: Line, warm: Shared) -> None:
     body = json.dumps({"filter": largest(warm)}).encode()
-    assert walk(warm, "count", body, customer=GLOBEX).behind[0] == "reached"
-    assert Walk(warm, "count").ask([request(body)], headers(warm, body), "nobody").behind[0] == "reached"
+    head = open_line.head("count", len(body), connection=b"close")
+    mine = re.search(rb"authorization: [^\r]+\r\n", head)
+    assert mine
+    for twice in (mine[0] * 2, b"authorization: \r\n" + mine[0]):
+        before = len(open_line.behind)
+        open_line.say(head.replace(mine[0], twice) + body)
+        assert len(open_line.behind) == before + 1
 
 
-def test_a_key_whose_use_is_to_be_noted_goes_on(warm: Shared) -> None:
+def test_a_key_whose_use_is_to_be_noted_reaches_the_application_once(warm: Shared) -> None:
     body = json.dumps({"filter": largest(warm)}).encode()
-    known = headers(warm, body)
-    house = warm.house
-    keys = dict(house.keys)
-    house.keys.clear()
-    assert Walk(warm, "count").ask([request(body)], known).behind[0] == "reached"
-    house.keys.update(keys)
-    assert Walk(warm, "count").ask([request(body)], known).answer
+    with line(warm) as found:
+        head = found.head("count", len(body), connection=b"close")
+        found.app.state.door._touched.clear()  # noqa: SLF001
+        for _ in range(3):
+            assert found.say(head + body).value["count"]
+        assert found.behind == [body]
 
 
-def test_a_body_in_pieces_goes_on_whole(warm: Shared) -> None:
+def test_of_what_is_sent_behind_one_another_only_the_first_is_answered_at_once(
+    open_line: Line, warm: Shared
+) -> None:
+    limits = range(1, 5)
+    bodies = [json.dumps({"filter": largest(warm), "limit": limit}).encode() for limit in limits]
+    whole = b"".join(open_line.head("query", len(body)) + body for body in bodies)
+    last = b"GET /healthz HTTP/1.1\r\n" + LAST + b"\r\n"
+    found = sent(open_line.server, whole + last)
+    assert [len(one.value["recording_ids"]) for one in found[:-1]] == list(limits)
+    assert [body for body in open_line.behind if body] == bodies[1:]
+
+
+def test_a_body_that_is_late_reaches_the_application_as_it_came(warm: Shared) -> None:
     body = json.dumps({"filter": largest(warm)}).encode()
-    pieces = [request(body[:9], more=True), request(body[9:])]
-    found = Walk(warm, "count").ask(list(pieces), headers(warm, body))
-    assert found.behind == ["reached", *pieces]
-    found = Walk(warm, "count").ask([{"type": "http.disconnect"}], headers(warm, body))
-    assert found.behind == ["reached", {"type": "http.disconnect"}]
+    with line(warm, Hasty) as hasty, connected(hasty.server) as connection:
+        connection.sendall(hasty.head("count", len(body), connection=b"close") + body[:9])
+        until(lambda: hasty.behind)
+        connection.sendall(body[9:])
+        (found,) = answers(until_closed(connection))
+        assert (found.status, hasty.behind) == (200, [body])
+
+
+def test_whoever_may_not_ask_is_told_before_the_body_is_there(warm: Shared) -> None:
+    with line(warm, Hasty) as hasty, connected(hasty.server) as connection:
+        connection.sendall(hasty.head("count", 100, authorization=b"Bearer gas_aaaa.aaaa"))
+        assert answers(connection.recv(65536))[0].status == 401
+        assert hasty.behind == [b""]
+
+
+def test_a_caller_that_goes_away_in_the_middle_reaches_the_application(warm: Shared) -> None:
+    with line(warm, Patient) as slow:
+        with connected(slow.server) as connection:
+            connection.sendall(slow.head("count", 100) + b'{"filter"')
+            until(slow.is_waited_for)
+            assert slow.behind == []
+        until(lambda: slow.behind == [None])
+        until(lambda: not slow.server.server_state.tasks)
+
+
+def test_a_server_that_is_told_to_stop_waits_for_the_body(warm: Shared) -> None:
+    body = json.dumps({"filter": largest(warm)}).encode()
+    with line(warm, Patient) as slow, connected(slow.server) as connection:
+        connection.sendall(slow.head("count", len(body)))
+        until(slow.is_waited_for)
+        slow.server.should_exit = True
+        time.sleep(0.3)
+        connection.sendall(body)
+        (found,) = answers(until_closed(connection))
+        assert (found.status, slow.behind) == (200, [])
+        assert b"connection: close" in found.head
 
 
 def test_what_ends_while_the_body_is_waited_for_is_not_answered(fresh: House) -> None:
     grant_id, link_id = fresh.linked()
     segment = fresh.call("GET", f"/v1/links/{link_id}/segments")["segments"][0]["segment_id"]
     body = json.dumps({"filter": {"segment": segment}}).encode()
-    fresh.call("POST", f"/v1/links/{link_id}/recordings/count", json.loads(body), role="store")
-    mine = Shared(fresh, grant_id, link_id, "")
+    with line(Shared(fresh, grant_id, link_id, ""), Patient) as slow:
 
-    def waited_for(meanwhile: Callable[[], object]) -> Walk:
-        return Walk(mine, "count").ask([meanwhile, request(body)], headers(mine, body))
+        def waited_for(meanwhile: Any) -> int:  # noqa: ANN401 -- a call
+            with connected(slow.server) as connection:
+                connection.sendall(slow.head("count", len(body), connection=b"close"))
+                time.sleep(0.05)
+                meanwhile()
+                connection.sendall(body)
+                return answers(until_closed(connection))[0].status
 
-    answer = waited_for(lambda: None).answer
-    assert answer == fresh.call(
-        "POST", f"/v1/links/{link_id}/recordings/count", json.loads(body), role="store"
-    )
-    found = waited_for(partial(fresh.call, "POST", f"/v1/links/{link_id}/pause"))
-    assert (found.sent, found.behind) == ([], ["reached", request(body)])
-    fresh.call("POST", f"/v1/links/{link_id}/resume")
-    assert waited_for(lambda: None).answer == answer
-    key_id = fresh.keys["store *"].partition(".")[0]
-    assert waited_for(partial(fresh.service.keys.revoke, key_id, "test")).behind[0] == "reached"
-
-
-def test_a_body_that_comes_too_late_is_refused_behind(warm: Shared) -> None:
-    body = json.dumps({"filter": largest(warm)}).encode()
-    found = Walk(warm, "count").ask([TooSlow("late")], headers(warm, body))
-    assert found.behind == ["reached", TooSlow]
+        slow.long("count", json.loads(body))
+        slow.behind.clear()
+        assert (waited_for(lambda: None), slow.behind) == (200, [])
+        assert waited_for(lambda: fresh.call("POST", f"/v1/links/{link_id}/pause")) == 423
+        fresh.call("POST", f"/v1/links/{link_id}/resume")
+        assert waited_for(lambda: None) == 200
+        key_id = fresh.keys["store *"].partition(".")[0]
+        assert waited_for(lambda: fresh.service.keys.revoke(key_id, "test")) == 401
+        assert len(slow.behind) == 2
 
 
-def test_both_ways_are_counted_told_and_marked_alike(fresh: House) -> None:
-    _, link_id = fresh.linked()
-    segment = fresh.call("GET", f"/v1/links/{link_id}/segments")["segments"][0]["segment_id"]
-    body = {"filter": {"segment": segment}}
-    seen = []
-    for kind in ("application/json; charset=utf-8", "application/json", "application/json"):
-        answer = fresh.client.post(
-            f"/v1/links/{link_id}/recordings/count",
-            content=json.dumps(body).encode(),
-            headers={**fresh.headers("store"), "content-type": kind, "x-request-id": "trace-0001"},
-        )
-        seen.append((answer.status_code, answer.json(), sorted(answer.headers.items())))
-    assert seen[0] == seen[1] == seen[2]
-    assert dict(seen[0][2])["x-request-id"] == "trace-0001"
+# --- what both ways have in common -----------------------------------------------------------------------
+
+
+def test_both_ways_are_counted_told_and_marked_alike(open_line: Line, warm: Shared) -> None:
+    asked = {"filter": largest(warm)}
+    heads, told, counted = [], [], []
+    for ask in (open_line.ask, open_line.ask, partial_long(open_line)):
+        before, metrics = len(open_line.behind), scraped(warm)
+        with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+            found = ask("count", asked, x_request_id=b"trace-0001")
+            until(lambda lines=lines: lines)
+        heads.append((found.body, re.sub(rb"date: [^\r]+", b"", found.head), len(open_line.behind) - before))
+        told.append([{**one, "ms": one["ms"] >= 0} for one in lines])
+        counted.append({name: value - metrics.get(name, 0) for name, value in scraped(warm).items()})
+    assert [one[2] for one in heads] == [0, 0, 1]
+    assert heads[1][:2] == heads[2][:2]
+    assert b"x-request-id: trace-0001" in heads[1][1]
+    address = "/v1/links/{link_id}/recordings/count"
+    line_of = {"event": "request", "log_level": "info", "method": "POST", "address": address, "status": 200}
+    assert told[1] == told[2] == [{**line_of, "ms": True, "request_id": "trace-0001"}]
+    assert counted[1] == counted[2] != {}
+
+
+def partial_long(open_line: Line) -> Any:  # noqa: ANN401 -- as `Line.ask`
+    def ask(what: str, asked: object, **other: Any) -> Answer:  # noqa: ANN401
+        return open_line.ask(what, asked, content_type=b"application/json; charset=utf-8", **other)
+
+    return ask
+
+
+def scraped(shared: Shared) -> dict[str, float]:
+    """How often requests for counts were counted; not when, nor how long they took."""
+    text = shared.house.client.get("/metrics").text
+    lines = re.findall(r"^(ga_sync_requests?_\S+recordings/count\S+) (\S+)$", text, re.MULTILINE)
+    kinds = ("_total{", "_in_progress{", "_count{")
+    return {name: float(value) for name, value in lines if any(kind in name for kind in kinds)}
+
+
+def test_an_answer_without_an_id_of_the_callers_has_one_of_its_own(open_line: Line, warm: Shared) -> None:
+    found = [open_line.ask("count", {"filter": largest(warm)}).head for _ in range(2)]
+    ids = {re.findall(rb"x-request-id: ([0-9a-f]{16})", head)[0] for head in found}
+    assert (len(ids), open_line.behind) == (2, [])
+
+
+@pytest.mark.parametrize("fails", ["admitted", "answer"])
+def test_what_fails_on_the_short_way_goes_the_long_way_and_is_told_with_its_request(
+    open_line: Line, warm: Shared, fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_asked: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(open_line.app.state.express, fails, fail)
+    asked = {"filter": largest(warm)}
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        found = open_line.ask("count", asked)
+        until(lambda: len(lines) == 2)
+    assert (found.status, len(open_line.behind)) == (200, 1)
+    failed, told = lines
+    assert (failed["event"], failed["log_level"], told["event"]) == ("short_way_failed", "error", "request")
+    assert b"x-request-id: %s" % failed["request_id"].encode() in found.head
+    assert told["request_id"] == failed["request_id"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from ga_sync.web.direct import Direct
 from ga_sync.web.heads import Heads
 from ga_sync.web.server import config
 
@@ -32,7 +33,7 @@ class Answer:
 
 
 @contextmanager
-def listening(app: Any, protocol: type[Heads] = Heads, **more: Any) -> Iterator[uvicorn.Server]:  # noqa: ANN401
+def listening(app: Any, protocol: type[Heads] = Direct, **more: Any) -> Iterator[uvicorn.Server]:  # noqa: ANN401
     """An application on a free port, served as `serve` does it."""
     options = config(app, port=0, **more)
     options.http = protocol
