@@ -7,6 +7,7 @@ connection taken and given back), which shows where every request begins with on
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Engine, PoolProxiedConnection, Select
@@ -14,6 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 Values = Mapping[str, object] | Sequence[object]
 Row = Sequence[Any]
+_KEPT = 256
+"""Of so many values of a column what they mean is kept: SQLite gives times as text, mostly the same ones again."""
 
 
 class Unseen(Exception):
@@ -30,7 +33,7 @@ class Look:
         self._errors = (dialect.loaded_dbapi.Error, SQLAlchemyError)
         self._row = database.row
         self._read: list[tuple[int, Callable[[Any], Any]]] = [
-            (number, read)
+            (number, read if dialect.name != "sqlite" else lru_cache(_KEPT)(read))
             for number, column in enumerate(statement.selected_columns)
             if (read := column.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
         ]

@@ -1,6 +1,6 @@
 """One whole generation of a link, opened for one question: the days it uses, and what is known of them."""
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -47,15 +47,13 @@ class Window:
 
 
 class Used(NamedTuple):
-    """Of a generation, today: the window inside retention, the worst state of its days, and how many have which."""
+    """Of a generation, today: the window inside retention, and what every answer over it says of that.
+
+    ``about`` is ``as_of``, and ``completeness``: the worst state of its days, and how many have which.
+    """
 
     window: Window
-    state: str
-    days: Mapping[str, int]
-
-    def about(self, as_of: datetime | None) -> View:
-        """``as_of`` and ``completeness``, which every answer carries."""
-        return {"as_of": moment(as_of), "completeness": {"state": self.state, "days": dict(self.days)}}
+    about: View
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class Opened:
 
     def about(self) -> View:
         """``as_of`` and ``completeness``, which every answer carries."""
-        return self.used.about(self.served.as_of)
+        return self.used.about
 
     def page(self, expression: Expression, after: Position | None, limit: int) -> "Page":
         """A page of what a bounded filter is true of; a first one where ``after`` is None."""
@@ -131,7 +129,7 @@ class Generations:
         if used is None:
             if len(kept) >= _KEPT:
                 kept.clear()
-            used = kept[key] = self._used(link, served.days, window)
+            used = kept[key] = self._used(link, served.days, window, served.as_of)
         return Opened(link, served, used)
 
     def _today(self, link: AskedLink) -> date:
@@ -169,9 +167,9 @@ class Generations:
         self, link: AskedLink, glance: Glance, window: Window, filter_: object, limit: int
     ) -> Page | None:
         expression = self.parse(filter_, glance.segments, bounded=True)
-        used = self._used(link, glance.days, window)
+        used = self._used(link, glance.days, window, glance.as_of)
         found = glance.page(expression, used.window.first, used.window.last, limit)
-        return None if found is None else Page(expression, *found, used.about(glance.as_of))
+        return None if found is None else Page(expression, *found, used.about)
 
     def _asked(self, session: Session, link_id: str, customer_id: str) -> AskedLink:
         link = index_store.link(session, link_id, customer_id)
@@ -181,7 +179,9 @@ class Generations:
             raise Paused("the link is paused: resume it first")
         return link
 
-    def _used(self, link: AskedLink, held: Mapping[date, HeldDay], window: Window) -> Used:
+    def _used(
+        self, link: AskedLink, held: Mapping[date, HeldDay], window: Window, as_of: datetime | None
+    ) -> Used:
         today = self._today(link)
         oldest = oldest_kept(today, link.retention_days)
         kept = {day: one.state for day, one in held.items() if day >= oldest and window.holds(day)}
@@ -191,15 +191,16 @@ class Generations:
         if any(day < oldest for day in held) and (window.first is None or window.first < oldest):
             nothing = window.last is not None and window.last < oldest
             window = Window(date.max, date.max) if nothing else Window(oldest, window.last)
-        return Used(window, *worst({**missing, **kept}.values()))
+        state, days = worst({**missing, **kept}.values())
+        return Used(window, {"as_of": moment(as_of), "completeness": {"state": state, "days": dict(days)}})
 
-    def parse(self, value: object, known: Container[str], *, bounded: bool) -> Expression:
+    def parse(self, value: object, known: Mapping[str, object], *, bounded: bool) -> Expression:
         """Raises InvalidFilter, UnknownSegment, UnboundedFilter."""
         return self.check(parse_json(value), known, bounded=bounded)
 
-    def check(self, expression: Expression, known: Container[str], *, bounded: bool) -> Expression:
+    def check(self, expression: Expression, known: Mapping[str, object], *, bounded: bool) -> Expression:
         """Give a filter back that may be asked. Raises UnknownSegment, UnboundedFilter."""
-        if not all(segment in known for segment in segments_of(expression)):
+        if not segments_of(expression) <= known.keys():
             raise UnknownSegment("the filter names a segment that this link does not have; see its segments")
         return refuse_unbounded(expression) if bounded else expression
 
