@@ -66,12 +66,16 @@ class Direct(Heads):
             self._holds = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 -- an ASGI application
-        if self._holds and app is self.app and cycle.scope["http_version"] == "1.1":
-            asked = plain(self.parser.get_method(), self.url, self.headers)
-            if asked is not None:
-                self._held = Held(cycle, asked, time.perf_counter())
-                return
-        super()._start_asgi_task(cycle, app)
+        asked = self._asked(cycle) if self._holds and app is self.app else None
+        if asked is not None:
+            self._held = Held(cycle, asked, time.perf_counter())
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _asked(self, cycle: RequestResponseCycle) -> Asked | None:
+        if cycle.scope["http_version"] != "1.1" or cycle.waiting_for_100_continue:
+            return None
+        return plain(self.parser.get_method(), self.url, self.headers)
 
     def on_message_complete(self) -> None:
         """The end of a request."""
@@ -112,9 +116,13 @@ class Direct(Heads):
         if not cycle.keep_alive:
             self.transport.close()
         cycle.on_response()
-        spent = time.perf_counter() - held.since
-        express.count(held.asked, spent)
-        tell(name, "POST", held.asked.address, 200, spent)
+        try:
+            spent = time.perf_counter() - held.since
+            express.count(held.asked, spent)
+            tell(name, "POST", held.asked.address, 200, spent)
+        except Exception:  # as uvicorn does: the answer is out, and another must not follow it
+            self.logger.exception("Exception after an answer")
+            self.transport.close()
 
     def _begin_held(self) -> None:
         held = self._let_go()

@@ -60,7 +60,7 @@ def plain(method: bytes, url: bytes, headers: Headers) -> Asked | None:
 
 
 def key_of(headers: Headers) -> str | None:
-    """The key of a plain request: one that has one, and a short body of JSON, whose length it says, sent unasked."""
+    """The key of a plain request: one that has one, and a short body of JSON, whose length it says."""
     key: bytes | None = None
     kind = length = b""
     for name, value in headers:
@@ -72,8 +72,6 @@ def key_of(headers: Headers) -> str | None:
             kind = value
         elif name == b"content-length":
             length = value
-        elif name == b"expect":
-            return None
     short = length.isdigit() and len(length) <= _DIGITS and 0 < int(length) <= MAX_BODY
     if not short or kind != b"application/json" or key is None or key[: len(_BEARER)].lower() != _BEARER:
         return None

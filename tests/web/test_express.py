@@ -486,3 +486,17 @@ def test_what_fails_on_the_short_way_goes_the_long_way_and_is_told_with_its_requ
     assert (failed["event"], failed["log_level"], told["event"]) == ("short_way_failed", "error", "request")
     assert b"x-request-id: %s" % failed["request_id"].encode() in found.head
     assert told["request_id"] == failed["request_id"]
+
+
+def test_what_fails_behind_an_answer_ends_the_connection_without_another(
+    open_line: Line, warm: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_asked: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(open_line.app.state.express, "count", fail)
+    body = json.dumps({"filter": largest(warm)}).encode()
+    found = open_line.say(
+        open_line.head("count", len(body)) + body
+    )  # which keeps the connection, but for the fault
+    assert (found.status, open_line.behind) == (200, [])
