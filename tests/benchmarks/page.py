@@ -93,12 +93,12 @@ LIMITS = """## What stands in the way
 * *A small customer's bytes.* The bar is for ten million. At a hundred thousand, a segment has a dozen members a day,
   and its name and the head of its bitmap are as large as they are. Padding hides lengths and takes room: 1 to 3 % of
   larger days, and the more the smaller a day is; of these here 22 % at a hundred thousand.
-* *Through HTTP.* A request costs the server about 0.4 ms of one processor, and the filter a tenth of it: 0.12 is
-  reading and writing HTTP, 0.08 the framework's routing and metrics, 0.05 the request's id and its line in the log,
-  0.02 the look at the database, and the rest reading the filter, sealing the cursor and writing the answer
-  ([the short way](decisions/0010-the-short-way.md)). So four connections wait for one another longer than a
-  millisecond, and one process answers two to three thousand a second; replicas over one database add up. What goes
-  the long way (a match of 10,000, facets) takes a millisecond and a half more.
+* *Through HTTP.* A request costs the server about a quarter of a millisecond of one processor, and half as much again
+  where others want it too, because little of so much code stays in its caches. A third of that is the filter; almost a
+  quarter sends the answer, counts it and writes its line in the log; an eighth is the key with its look at the
+  database, as much reads HTTP, and the rest reads the filter, seals the cursor and writes JSON
+  ([the short way](decisions/0010-the-short-way.md)). What goes the long way (a match of 10,000, facets) takes a
+  millisecond and a half more. Replicas over one database add up.
 * A machine with other work to do shows it in every 99th percentile and through HTTP first: see the load above.
 """
 
