@@ -1,8 +1,8 @@
 """Answers about recordings as the doors give them (pure): a parsed filter over one whole generation that is open."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from ga_sync.accounts.errors import Invalid
 from ga_sync.accounts.generation import Opened, Page, Window, false_on
@@ -16,8 +16,7 @@ MAX_LIMIT = 10_000
 _CURSOR = "cursor"
 
 
-@dataclass(frozen=True, slots=True)
-class Paging:
+class Paging(NamedTuple):
     """The pages of one link over one window: what their cursors are good for."""
 
     customer_id: str

@@ -56,8 +56,7 @@ class Used(NamedTuple):
     about: View
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """One link at one generation, for one question."""
 
     link: AskedLink
@@ -124,7 +123,7 @@ class Generations:
 
     def _opened(self, link: AskedLink, served: Served, window: Window) -> Opened:
         kept = served.worked_out
-        key = (self._today(link), link.retention_days, link.first_day, window)
+        key = (self._today(link), link.retention_days, link.first_day, window.first, window.last)
         used: Used | None = kept.get(key)
         if used is None:
             if len(kept) >= _KEPT:

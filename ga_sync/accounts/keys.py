@@ -5,8 +5,8 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -25,8 +25,7 @@ _TOUCH_EVERY = timedelta(minutes=10)
 LONGEST_LIFE = timedelta(days=3660)
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """Who asks: a key with its role, for one customer or for all of them."""
 
     key_id: str

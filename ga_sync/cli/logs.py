@@ -1,7 +1,10 @@
 """Logs go to stderr: for people on a terminal, JSON otherwise. Libraries speak from WARNING up."""
 
+import json
 import logging
 import sys
+from collections.abc import Callable
+from functools import cache
 
 import structlog
 
@@ -11,7 +14,7 @@ def configure(level: int = logging.INFO) -> None:
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer()
+        else structlog.processors.JSONRenderer(_as_json)
     )
     structlog.configure(
         processors=[
@@ -27,3 +30,14 @@ def configure(level: int = logging.INFO) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("jobs").setLevel(logging.INFO)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
+
+
+@cache
+def _encoder(default: Callable[[object], object]) -> json.JSONEncoder:
+    """Made once: making one takes as long as a line."""
+    return json.JSONEncoder(default=default)
+
+
+def _as_json(event: object, default: Callable[[object], object]) -> str:
+    """As ``json.dumps``."""
+    return _encoder(default).encode(event)

@@ -36,8 +36,12 @@ def is_plain(version: str, headers: Headers) -> bool:
 
     One host (RFC 9112 section 3.2); no body in another coding than chunked (section 6.1), which HTTP/1.0 does not know.
     """
-    hosts = sum(name == b"host" for name, _ in headers)
-    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    hosts, codings = 0, []
+    for name, value in headers:
+        if name == b"host":
+            hosts += 1
+        elif name == b"transfer-encoding":
+            codings.append(value.lower())
     if version == "1.1":
         return hosts == 1 and codings in ([], [b"chunked"])
     return version == "1.0" and hosts <= 1 and not codings
