@@ -135,7 +135,7 @@ def small(value: object, depth: int = 1) -> Expression:
     if depth > MAX_DEPTH or not isinstance(value, dict) or len(value) != 1:
         raise InvalidFilter(_NONE)
     ((operator, content),) = value.items()
-    if operator == "segment" and isinstance(content, str):
+    if operator == "segment" and isinstance(content, str) and content:
         return Segment(content)
     if operator == "not":
         return Not(small(content, depth + 1))

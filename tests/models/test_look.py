@@ -85,6 +85,23 @@ def test_a_look_does_not_wait_for_who_holds_every_connection(data: Store) -> Non
         connection.close()
 
 
+def test_many_who_look_wait_for_nobody_and_hold_up_nobody(data: Store) -> None:
+    began = time.monotonic()
+    for days in range(40):
+        assert data.look(BY_ID)({"link_id": "L1"}) is not None
+        with data.transaction() as session:
+            session.get_one(Link, "L1").retention_days = days
+    assert time.monotonic() - began < 20
+    assert data.checkpoint(tries=1), "no look is left in the middle of its statement"
+
+
+def test_a_store_that_was_closed_can_be_looked_at_again(data: Store) -> None:
+    look = data.look(BY_ID)
+    for _ in range(2):
+        assert look({"link_id": "L1"}) is not None
+        data.close()
+
+
 def test_what_cannot_be_looked_at_now_is_said_as_that(data: Store) -> None:
     look = data.look(select(ApiKey.role).where(ApiKey.key_id == bindparam("key_id")))
     assert look({"key_id": "a"}) is None
