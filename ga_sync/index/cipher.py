@@ -10,6 +10,7 @@ This is a hash, not what keeps the ids secret: everything at rest is sealed by a
 
 import hashlib
 from collections.abc import Iterable
+from threading import Lock
 from typing import TypeAlias
 
 import numpy as np
@@ -32,7 +33,7 @@ class IdCipher:
         bits: How many of a hash's upper bits count. All 64 in use; a few where a test wants collisions.
     """
 
-    __slots__ = ("_aes", "_keyed", "_upper", "bits")
+    __slots__ = ("_decrypt", "_encrypt", "_keyed", "_lock", "_upper", "bits")
 
     def __init__(self, key: bytes, bits: int = HASH_BITS) -> None:
         """``key`` is the link's hash key, 32 bytes."""
@@ -41,18 +42,24 @@ class IdCipher:
         self._keyed = hashlib.blake2b(digest_size=8, key=key)
         block_key = hashlib.blake2b(digest_size=32, key=key, person=_BLOCKS).digest()
         # each block by itself is what is wanted: a permutation of single ids, where equal ids must look alike
-        self._aes = Cipher(algorithms.AES256(block_key), modes.ECB())  # noqa: S305
+        aes = Cipher(algorithms.AES256(block_key), modes.ECB())  # noqa: S305
+        # block by block there is nothing to carry on, so one context serves all, one at a time: making one takes longer
+        # than fifty blocks
+        self._encrypt, self._decrypt, self._lock = aes.encryptor().update, aes.decryptor().update, Lock()
 
     def blocks(self, packed: bytes) -> tuple[Words, Words]:
         """Encrypt ids of 16 bytes each, one after the other; give the first and the second word of each block."""
-        words = np.frombuffer(self._aes.encryptor().update(packed), "<u8").reshape(-1, 2)
+        with self._lock:
+            blocks = self._encrypt(packed)
+        words = np.frombuffer(blocks, "<u8").reshape(-1, 2)
         return words[:, 0].astype(np.uint64), words[:, 1].astype(np.uint64)
 
     def packed(self, leads: Words, rests: Words) -> bytes:
         """Give the ids back, 16 bytes each, of which these are the first and the second words."""
         words = np.empty((len(leads), 2), "<u8")
         words[:, 0], words[:, 1] = leads, rests
-        return self._aes.decryptor().update(words.tobytes())
+        with self._lock:
+            return self._decrypt(words.tobytes())
 
     def leads(self, texts: Iterable[bytes]) -> Words:
         """Hash texts by BLAKE2b-64, keyed (RFC 7693): what stands in the place of a block's first word.

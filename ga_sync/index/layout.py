@@ -18,8 +18,6 @@ from ga_sync.index.ids import IdCipher, IdColumn, Numbers, Positions, Words, cha
 
 MAX_FRESH = 8
 """So many replaced days are searched one by one before the directory is sorted anew."""
-SCATTERED = 8
-"""Ids of many days, up to so many a day, are written out together; else day by day."""
 
 Pairs = tuple[Positions, Positions]
 """Of one length: which of the ids asked, and where it stands."""
@@ -156,9 +154,7 @@ class Layout:
         first, last = self.block_of(int(ordinals[0])), self.block_of(int(ordinals[-1]))
         if first == last:  # as on most first pages
             return self.blocks[first].ids.strings(ordinals - self.bounds[first])
-        if len(ordinals) > SCATTERED * abs(first - last) or any(
-            len(block.ids.text_at) for block in self.blocks
-        ):
+        if not self.plain:
             parts = self.runs(ordinals)
             return [id_ for number, part in parts for id_ in self.blocks[number].ids.strings(part)]
         return digits(self.cipher, *self._words(ordinals))
