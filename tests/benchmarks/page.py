@@ -76,23 +76,23 @@ databases (`EXAMPLES=…` for more; without it the tests do 40 and 25).
 
 LIMITS = """## What stands in the way
 
-* *25 times smaller than PostgreSQL.* An id of 32 hex digits is 16 random bytes, which nothing compresses: at ten
-  memberships a recording that alone is 1.65 bytes a membership, and the bitmaps of such segments are 1.28 more.
-  PostgreSQL's table and its indexes take 60 to 70 bytes a membership, so 25 times smaller would be less than ids and
-  bitmaps together; the keyed hashes, which save sorting and hashing all ids at each cold start, come on top.
+* *How fast the machine is.* The bars are milliseconds, and machines differ: a shared one by half again from one hour to
+  the next. Plain pyroaring and PostgreSQL above are the same code on the same machine in the same run.
 * *Within twice of plain pyroaring.* It knows one set a segment. Ours also unite the days of whoever was there on
   several, in any window, which is a second evaluation over small sets, and give back ids with the place to go on from.
-  That and the Python around it are some eight microseconds of a count and nine of a page: on a million
-  recordings about as much as the count itself takes, on ten million a tenth of it.
+  On a million recordings that and the Python around it are about as much as the count itself, on ten million a tenth of
+  it. A match of 50 is a look into a dictionary of Python's there, made of a million strings; here each id is encrypted,
+  looked up among sealed days' blocks, and compared.
 * *The sparsest pages.* Where all ten million hold fewer than fifty recordings, all of three segments must be
-  intersected, smallest first. For the three smallest of these that alone takes 80 to 90 microseconds, the same in plain
-  pyroaring; whoever recurs, and ids from as many days, are 30 more.
+  intersected, smallest first. For the three smallest of these that alone takes 60 to 80 % of the time, the same in
+  plain pyroaring; whoever recurs, and naming ids from as many days, are the rest.
 * *The 99th of a hundred mixed filters.* It is one that is true of sixty to a hundred and forty of ten million, so that
-  half of three to five segments or all of them is read: a quarter of a millisecond where the processor has them at
-  hand, up to a whole one where, as here, a hundred other filters came in between and each part is fetched from memory.
+  three quarters of three to five segments or all of them is read: a fifth of a millisecond where the processor has them
+  at hand, two or three times that where, as here, a hundred other filters came in between and each part is fetched from
+  memory.
 * *A small customer's bytes.* The bar is for ten million. At a hundred thousand, a segment has a dozen members a day,
-  and its name and the head of its bitmap are as large as they are. Padding hides lengths and takes room: 1 to 3 % of
-  larger days, and the more the smaller a day is; of these here 22 % at a hundred thousand.
+  and its name and the lengths around them are as large as they are. Padding hides lengths and takes room: 1 to 3 % of
+  larger days, and the more the smaller a day is.
 * *Through HTTP.* A request costs the server about a quarter of a millisecond of one processor, and half as much again
   where others want it too, because little of so much code stays in its caches. A third of that is the filter; almost a
   quarter sends the answer, counts it and writes its line in the log; an eighth is the key with its look at the
