@@ -38,7 +38,7 @@ class Directory:
             keys = self.keys[first:last]
             keys &= ~self._mask
             keys |= np.arange(first, last, dtype=np.uint64)
-        self.keys.sort()
+        self.keys.sort(kind="stable")  # merges the days, each of which ascends: half the time
         self._bucket_bits = max(1, int(self._address_bits) - 2)
         self._starts = self._work_out_starts()
 
@@ -81,10 +81,9 @@ class Directory:
 
     def shared(self) -> Positions:
         """Give the addresses, ascending, that agree with another in the upper bits: whoever recurs is among them."""
-        either = [np.empty(0, np.int64)]
+        agrees = np.zeros(len(self.keys), np.bool_)
         for start in range(0, len(self.keys) - 1, PIECE):
             keys = self.keys[start : start + PIECE + 1]
             first = np.flatnonzero((keys[1:] ^ keys[:-1]) <= self._mask) + start
-            either += [first, first + 1]
-        at = np.unique(np.concatenate(either))
-        return np.sort((self.keys[at] & self._mask).astype(np.int64))
+            agrees[first] = agrees[first + 1] = True
+        return np.sort((self.keys[agrees] & self._mask).astype(np.int64))
