@@ -96,10 +96,10 @@ def _line(peer: Peer, ours: Peer, shape: Shape, data: Data) -> Line:
         assert peer.match(*triple, lots[0]) == ours.match(*triple, lots[0]), peer.name
     return Line(
         peer.name,
-        timed(lambda n: peer.page(*triples[n % 3]), 300).median,
-        timed(lambda n: peer.count(*triples[n % 3]), 50).median,
-        timed(lambda n: peer.match(*triples[n % 3], few[n % 20]), 300).median,
-        timed(lambda n: peer.match(*triples[n % 3], lots[n % 4]), 30).median,
+        timed(lambda n: peer.page(*triples[n % 3]), 5_000).median,
+        timed(lambda n: peer.count(*triples[n % 3]), 5_000).median,
+        timed(lambda n: peer.match(*triples[n % 3], few[n % 20]), 5_000).median,
+        timed(lambda n: peer.match(*triples[n % 3], lots[n % 4]), 100).median,
         peer.size() / data.memberships,
     )
 
