@@ -230,12 +230,12 @@ class IndexCache:
         """The days' values, and as what those that do not open are known."""
         values: Values = {}
         damaged: dict[date, HeldDay] = {}
-        held = {one.reading_id: one for one in wanted}
+        held, key = {one.reading_id: one for one in wanted}, sealer.key(LOOKUP)
         for reading in store.values(session, list(held), link.customer_id):
             if self._closing:
                 raise Closing("the index is being closed")
             try:
-                values[reading.day] = decode(sealer.open(reading.place(), reading.value), sealer.key(LOOKUP))
+                values[reading.day] = decode(sealer.open(reading.place(), reading.value), key)
             except (SealBroken, DamagedDay):
                 log.exception("day_damaged", link_id=link.link_id, day=reading.day.isoformat())
                 damaged[reading.day] = held[reading.reading_id].damaged()

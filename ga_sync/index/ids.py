@@ -29,6 +29,8 @@ __all__ = [
 Numbers: TypeAlias = NDArray[np.uint32]
 Positions: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
+Pairs: TypeAlias = tuple[Positions, Positions]
+"""Of one length: which of the ids asked, and where it stands."""
 
 DIGITS = 32
 BYTES = 16
@@ -178,6 +180,18 @@ class IdColumn:
             result[pair] = self.sort_key(int(mine[pair])) == other.sort_key(int(theirs[pair]))
         return result
 
+    def find(self, ids: "IdColumn") -> Pairs:
+        """Find the positions of those of these ids that are here; this column must be in its order."""
+        held, hashes = self.hashes, ids.hashes
+        order = np.argsort(hashes)  # neighbours are looked up one after the other: kinder to the memory
+        hashes = hashes[order]
+        first = held.searchsorted(hashes)
+        count = held.searchsorted(hashes, side="right") - first
+        asked = np.repeat(order, count)
+        at = np.arange(len(asked), dtype=np.int64) + np.repeat(first - np.cumsum(count) + count, count)
+        same = ids.same(asked, self, at)
+        return asked[same], at[same]
+
     def ranks(self, positions: Positions) -> tuple[Positions, Flags]:
         """Count the texts before each position, and say whether a text stands on it."""
         ranks = self.text_at.searchsorted(positions.astype(np.uint32)).astype(np.int64)
@@ -207,10 +221,10 @@ def column(ids: Sequence[str], cipher: IdCipher) -> IdColumn:
         leads, rests = cipher.blocks(packed)
         return IdColumn(cipher, leads, rests, *_no_text())
     is_text = np.fromiter((_PACKABLE.match(id_) is None for id_ in ids), np.bool_, len(ids))
-    digits = "".join(id_ for id_, text in zip(ids, is_text.tolist(), strict=True) if not text)
+    written = "".join(id_ for id_, text in zip(ids, is_text.tolist(), strict=True) if not text)
     texts = [ids[at].encode(errors="surrogatepass") for at in np.flatnonzero(is_text).tolist()]
     leads = np.empty(len(ids), np.uint64)
-    leads[~is_text], rests = cipher.blocks(bytes.fromhex(digits))
+    leads[~is_text], rests = cipher.blocks(unhexlify(written))
     leads[is_text] = cipher.leads(texts)
     return IdColumn(cipher, leads, rests, np.flatnonzero(is_text).astype(np.uint32), *_joined(texts))
 

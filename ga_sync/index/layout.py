@@ -14,13 +14,10 @@ from itertools import pairwise
 import numpy as np
 
 from ga_sync.index.directory import Directory
-from ga_sync.index.ids import IdCipher, IdColumn, Numbers, Positions, Words, chained, digits
+from ga_sync.index.ids import IdCipher, IdColumn, Numbers, Pairs, Positions, Words, chained, digits
 
 MAX_FRESH = 8
 """So many replaced days are searched one by one before the directory is sorted anew."""
-
-Pairs = tuple[Positions, Positions]
-"""Of one length: which of the ids asked, and where it stands."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,18 +25,6 @@ class Block:
     """The ids of one day. Compared by identity: the same object is the same day, unchanged."""
 
     ids: IdColumn
-
-    def find(self, ids: IdColumn) -> Pairs:
-        """Find the positions of those of these ids that the day has."""
-        held, hashes = self.ids.hashes, ids.hashes
-        order = np.argsort(hashes)  # neighbours are looked up one after the other: kinder to the memory
-        hashes = hashes[order]
-        first = held.searchsorted(hashes)
-        count = held.searchsorted(hashes, side="right") - first
-        asked = np.repeat(order, count)
-        at = np.arange(len(asked), dtype=np.int64) + np.repeat(first - np.cumsum(count) + count, count)
-        same = ids.same(asked, self.ids, at)
-        return asked[same], at[same]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +93,7 @@ class Layout:
         held = self.bases[listed] >= 0
         found = [(asked[held], ordinals[held])]
         for number in np.flatnonzero(self.starts < 0).tolist():
-            asked, at = self.blocks[number].find(ids)
+            asked, at = self.blocks[number].ids.find(ids)
             found.append((asked, at + self.bounds[number]))
         return np.concatenate([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found])
 

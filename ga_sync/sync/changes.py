@@ -85,7 +85,7 @@ def _account(ids: IdColumn, groups: Groups, told: Mapping[str, BitMap], key: byt
 
 def unless_held(account: DayData, other: DayData, key: bytes, bits: int = HASH_BITS) -> DayData:
     """The account without the memberships that another day shows, before and after; itself where there are none."""
-    mine, theirs = _shared(account, other)
+    mine, theirs = other.ids.find(account.ids)
     gone = {
         name: BitMap(mine[np.isin(theirs, numbers(other.segments[name[1:]]))].tolist())
         for name in account.segments
@@ -96,18 +96,6 @@ def unless_held(account: DayData, other: DayData, key: bytes, bits: int = HASH_B
     left = {name: bitmap - gone.get(name, BitMap()) for name, bitmap in account.segments.items()}
     columns = {name: numbers(bitmap).astype(np.int64) for name, bitmap in left.items()}
     return build_day_from_columns(list(account.ids), columns, key, bits)
-
-
-def _shared(account: DayData, other: DayData) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The places of the recordings that both have: in the account, and in the other."""
-    theirs_held, asked = other.ids.hashes, account.ids.hashes
-    low = theirs_held.searchsorted(asked)
-    count = theirs_held.searchsorted(asked, side="right") - low
-    mine = np.repeat(np.arange(len(account.ids), dtype=np.int64), count)
-    step = np.arange(len(mine), dtype=np.int64) - np.repeat(np.cumsum(count) - count, count)
-    theirs = np.repeat(low, count) + step
-    same = account.ids.same(mine, other.ids, theirs)
-    return mine[same], theirs[same]
 
 
 def only_left(account: DayData, ids: Sequence[str], key: bytes, bits: int = HASH_BITS) -> DayData:
