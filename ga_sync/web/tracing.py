@@ -4,7 +4,6 @@ The line names the address as it is declared (``/link/{ticket}``), never as it w
 """
 
 import time
-from typing import Any
 
 import structlog
 from litestar.enums import ScopeType
@@ -53,29 +52,9 @@ class Traced:
         return told or request_id(scope["headers"], self._services.random)
 
 
-class _Bound:
-    """The logger, bound anew when it was configured anew: binding it takes as long as a line."""
-
-    def __init__(self) -> None:
-        self._logger: Any = log
-        self._configured: object = None
-
-    def __call__(self) -> Any:  # noqa: ANN401 -- whatever is configured
-        if not structlog.is_configured():
-            return log
-        configured = structlog.get_config()["processors"]
-        if configured is not self._configured:
-            self._logger, self._configured = log.bind(), configured
-        return self._logger
-
-
-_bound = _Bound()
-
-
 def tell(name: str, method: str, address: str, status: int, spent: float) -> None:
     """Write the line of a request that has its answer, after so many seconds."""
-    logger = _bound()
-    write = logger.debug if address in _QUIET else logger.info
+    write = log.debug if address in _QUIET else log.info
     write(
         "request", method=method, address=address, status=status, ms=round(spent * 1000, 1), request_id=name
     )
