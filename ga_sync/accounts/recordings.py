@@ -116,6 +116,17 @@ class Recordings:
             raise Invalid('by must be "day" or "segment"')
         return [{"key": str(key), "count": count} for key, count in counts]
 
+    def sizes_by_day(
+        self, link_id: str, customer_id: str, segment_ids: Sequence[str], window: Window
+    ) -> dict[str, list[int]]:
+        """How many recordings each segment has on each day held, all from one generation; days ascending."""
+        opened = self._generations.open(link_id, customer_id, window)
+        index, first, last = opened.served.index, opened.window.first, opened.window.last
+        return {
+            segment_id: [count for _, count in index.count_by_day(Segment(segment_id), first, last)]
+            for segment_id in segment_ids
+        }
+
     def segments_of(self, link_id: str, customer_id: str, recording_ids: Sequence[str]) -> View:
         """The segments of each recording; an unknown id has none."""
         asked = check_recording_ids(recording_ids, MAX_ASKED)

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from sqlalchemy import event
 
+from ga_sync.web.console.drawing import points
 from ga_sync.web.console.entry import safe_next
 from models.segment import Segment as SegmentRow
 from tests.web.bench import ACME, House, Template, template
@@ -172,6 +175,23 @@ def test_a_search_narrows_segments_and_gone_ones_are_named(signed: tuple[House, 
     assert "No segment has this name." in house.client.get(at, params={"s": "of nobody"}).text
     gone = house.client.get(at, params={"g": "any.999999"})
     assert "1 segment of this address does not exist any more and was left out." in gone.text
+
+
+def test_lines_beside_the_segments_are_the_apis_days_from_one_question(signed: tuple[House, str]) -> None:
+    house, link_id = signed
+    begun: list[object] = []
+    event.listen(house.service.stores.data.engine, "begin", begun.append)
+    text = house.client.get(f"/console/links/{link_id}").text
+    for_all = len(begun)
+    lines = re.findall(r'<polyline points="([^"]+)"', text)
+    one = house.client.get(f"/console/links/{link_id}", params={"s": "Buyers"}).text
+    assert len(re.findall(r'<polyline points="([^"]+)"', one)) < len(lines)
+    assert len(begun) - for_all == for_all  # as many transactions for few lines as for all
+    first = (house.clock().date() - timedelta(days=30)).isoformat()
+    held = house.call("GET", f"/v1/links/{link_id}/segments")["segments"]
+    body = [{"filter": {"segment": row["segment_id"]}, "from": first, "by": "day"} for row in held]
+    told = [house.call("POST", f"/v1/links/{link_id}/recordings/count", each)["by"] for each in body]
+    assert sorted(lines) == sorted(points([day["count"] for day in by], 96, 24) for by in told)
 
 
 def test_hostile_names_stay_text(signed: tuple[House, str]) -> None:

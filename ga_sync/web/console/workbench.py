@@ -1,6 +1,6 @@
 """The console: links, segments, the filter builder with its count and its list."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -51,12 +51,11 @@ class Bench:
         found, about = self.services.recordings.segments(self.link_id, self.customer_id)
         return sorted(found, key=lambda one: (-int(one["recordings"]), str(one["segment_id"]))), about
 
-    def spark(self, segment_id: str, today: date) -> str:
-        """A segment's recordings a day over the last thirty days, as points of a line."""
+    def sparks(self, segment_ids: Sequence[str], today: date) -> dict[str, str]:
+        """Each segment's recordings a day over the last thirty days, as points of a line."""
         window = Window(today - timedelta(days=SPARK_DAYS), None)
-        expression = {"segment": segment_id}
-        told = self.services.recordings.count(self.link_id, self.customer_id, expression, window, "day", None)
-        return points([one["count"] for one in told["by"]], SPARK_WIDTH, SPARK_HEIGHT)
+        sizes = self.services.recordings.sizes_by_day(self.link_id, self.customer_id, segment_ids, window)
+        return {segment_id: points(days, SPARK_WIDTH, SPARK_HEIGHT) for segment_id, days in sizes.items()}
 
     def answer(self, expression: object, window: Window, cursor: str | None) -> dict[str, Any]:
         """The count, one page of the list, and each recording's segments."""
@@ -113,17 +112,17 @@ def _bench_context(who: Viewer, bench: Bench, asked: Wish, request: Asked) -> di
     wish, dropped = without_unknown(asked, segments)
     words = request.query_params.get("s", "")[:100]
     found = [one for one in listed if words.casefold() in _names(one)]
-    today = bench.services.clock().date()
+    rows, today = found[:SEGMENTS_SHOWN], bench.services.clock().date()
     answer = _answered(wish, segments, bench, request.query_params.get("cursor"))
     return {
         "who": who,
         "link": link,
         "segments": segments,
         "found": len(found),
-        "rows": [
-            {**one, "spark": "" if link["status"] == "paused" else bench.spark(one["segment_id"], today)}
-            for one in found[:SEGMENTS_SHOWN]
-        ],
+        "rows": rows,
+        "sparks": {}
+        if link["status"] == "paused"
+        else bench.sparks([str(one["segment_id"]) for one in rows], today),
         "checked_at": about["segments_checked_at"],
         "wish": wish,
         "dropped": dropped,
