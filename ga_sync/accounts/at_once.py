@@ -17,8 +17,8 @@ from ga_sync.accounts.keys import Keys, id_of
 from ga_sync.accounts.names import check_recording_ids, is_plain
 from ga_sync.accounts.views import View
 from ga_sync.index.cache import IndexCache
-from ga_sync.index.errors import FilterIndexError, InvalidFilter
-from ga_sync.index.expression import MAX_DEPTH, All, Any_, Expression, Not, Segment, size_of
+from ga_sync.index.errors import FilterIndexError
+from ga_sync.index.expression import Expression, size_of
 from ga_sync.index.store import AskedLink
 from models.forgets import LINK
 from models.keyring import Keyring, Owner
@@ -28,7 +28,6 @@ from models.session import Store
 
 MAX_PAGE, MAX_CANDIDATES, MAX_SIZE = 100, 200, 24
 """More ids, candidates, or segments and operators of a filter are work for a thread."""
-_NONE = "this is no filter"
 _OPEN = frozenset({LinkStatus.ACTIVE, LinkStatus.BROKEN})
 
 
@@ -117,29 +116,9 @@ class AtOnce:
         if opened is None:
             return None
         try:
-            expression = small(filter_)
-            self._generations.check(expression, opened.served.segments, bounded=not among)
+            expression = self._generations.parse(filter_, opened.served.segments, bounded=not among)
         except FilterIndexError:
             return None
         days = opened.window
         ready = among or opened.served.index.is_warm(expression, days.first, days.last)
         return (opened, expression) if ready and size_of(expression) <= MAX_SIZE else None
-
-
-def small(value: object, depth: int = 1) -> Expression:
-    """A small filter from decoded JSON: what :func:`parse_json` gives, which takes longer and says what is wrong.
-
-    Raises:
-        InvalidFilter: it is none.
-    """
-    if depth > MAX_DEPTH or not isinstance(value, dict) or len(value) != 1:
-        raise InvalidFilter(_NONE)
-    ((operator, content),) = value.items()
-    if operator == "segment" and isinstance(content, str) and content:
-        return Segment(content)
-    if operator == "not":
-        return Not(small(content, depth + 1))
-    if operator not in {"all", "any"} or not isinstance(content, list) or not content:
-        raise InvalidFilter(_NONE)
-    parts = tuple([small(part, depth + 1) for part in content])
-    return All(parts) if operator == "all" else Any_(parts)

@@ -1,16 +1,17 @@
 """The filter of the doors: what it is, how its JSON is read, and what can be said of it without data.
 
 `{"segment": ID}` · `{"all": [F…]}` · `{"any": [F…]}` · `{"not": F}`. Everything here is pure and bounded:
-reading is iterative, so that hostile nesting ends in a sentence and not in a stack overflow. The text form is
-read in `notation`.
+reading stops at the first node too deep or too many, so that hostile nesting ends in a sentence and not in a stack
+overflow. The text form is read in `notation`.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from ga_sync.index.errors import InvalidFilter, UnboundedFilter
 
@@ -21,33 +22,31 @@ MAX_NODES = 256
 MAX_BYTES = 64 * 1024
 """How long a filter may be, written as compact JSON or as text, in UTF-8 bytes."""
 
-_OPERATORS = ("segment", "all", "any", "not")
+_LONGEST_NODE = len(b'{"segment":""},')
+_LONGEST_CHARACTER = len(rb"\u0000")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHAPE = 'Write {"segment": "ID"}, {"all": [..]}, {"any": [..]} or {"not": {..}}.'
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True, rename={"segment_id": "segment"}):
     """True of the recordings that are in this segment on any day of the window."""
 
     segment_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class All:
+class All(Struct, frozen=True, rename={"parts": "all"}):
     """True where every part is; at least one part."""
 
     parts: "tuple[Expression, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Any_:  # noqa: N801 - `Any` is typing's
+class Any_(Struct, frozen=True, rename={"parts": "any"}):  # noqa: N801 - `Any` is typing's
     """True where at least one part is; at least one part."""
 
     parts: "tuple[Expression, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True, rename={"part": "not"}):
     """True where the part is not: over the union of the days, never day by day."""
 
     part: "Expression"
@@ -68,65 +67,59 @@ def parse_json(value: object) -> Expression:
     Raises:
         InvalidFilter: for any other shape, an empty list, an id that is no text, or a limit exceeded.
     """
-    nodes: list[tuple[str, str, list[int]]] = []
-    waiting: list[tuple[object, int, int]] = [(value, 1, -1)]
-    for item, depth, parent in waiting:  # grows while it is walked: breadth first, without recursion
-        if len(nodes) == MAX_NODES:
-            raise _too_many()
-        operator, segment_id, parts = _read_node(item, depth)
-        if parent >= 0:
-            nodes[parent][2].append(len(nodes))
-        waiting.extend((part, depth + 1, len(nodes)) for part in parts[: MAX_NODES + 1])
-        nodes.append((operator, segment_id, []))
-    return _check_size(_grow(nodes))
+    reading = _Reading()
+    expression = reading.node(value, 1)
+    return expression if reading.longest <= MAX_BYTES else _check_size(expression)
 
 
-def _read_node(item: object, depth: int) -> tuple[str, str, list[object]]:
-    """One node's operator, its segment id (or ""), and its parts, still unread."""
-    if depth > MAX_DEPTH:
-        raise _too_deep()
-    if not isinstance(item, dict) or len(item) != 1:
-        raise InvalidFilter(f"A filter is an object with exactly one key. {_SHAPE}")
-    ((operator, content),) = item.items()
-    if operator == "segment":
-        return operator, _read_id(content), []
-    if operator == "not":
-        return operator, "", [content]
-    if operator not in _OPERATORS:
+class _Reading:
+    """Reads one filter, depth first; every question begins with it."""
+
+    __slots__ = ("longest", "nodes")
+
+    def __init__(self) -> None:
+        self.nodes = 0
+        self.longest = 0  # the filter as compact JSON has at most so many bytes
+
+    def node(self, item: object, depth: int) -> Expression:
+        """Read a node with all that is under it."""
+        operator, content = self._opened(item, depth)
+        if operator == "segment":
+            return Segment(self._id(content))
+        if operator == "all":
+            return All(self._parts(operator, content, depth + 1))
+        if operator == "any":
+            return Any_(self._parts(operator, content, depth + 1))
+        if operator == "not":
+            return Not(self.node(content, depth + 1))
         raise InvalidFilter(f"A filter has one of the keys segment, all, any, not. {_SHAPE}")
-    if not isinstance(content, list) or not content:
-        raise InvalidFilter(f'"{operator}" takes a list of at least one filter. {_SHAPE}')
-    return operator, "", content
 
+    def _opened(self, item: object, depth: int) -> tuple[object, object]:
+        self.nodes += 1
+        self.longest += _LONGEST_NODE
+        if self.nodes > MAX_NODES:
+            raise _too_many()
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+        if not isinstance(item, dict) or len(item) != 1:
+            raise InvalidFilter(f"A filter is an object with exactly one key. {_SHAPE}")
+        ((operator, content),) = item.items()
+        return operator, content
 
-def _read_id(content: object) -> str:
-    if not isinstance(content, str) or not content:
-        raise InvalidFilter('A segment id is a non-empty string, as "segments" lists it: {"segment": "123"}.')
-    try:
-        content.encode()
-    except UnicodeEncodeError:
-        raise InvalidFilter(
-            "A segment id must be valid Unicode: it holds half of a surrogate pair."
-        ) from None
-    return content
+    def _parts(self, operator: str, content: object, depth: int) -> tuple[Expression, ...]:
+        if not isinstance(content, list) or not content:
+            raise InvalidFilter(f'"{operator}" takes a list of at least one filter. {_SHAPE}')
+        return tuple([self.node(part, depth) for part in content])
 
-
-def _grow(nodes: list[tuple[str, str, list[int]]]) -> Expression:
-    """Build the tree from its leaves up: in breadth-first order every part stands behind its parent."""
-    built: dict[int, Expression] = {}
-    for index in range(len(nodes) - 1, -1, -1):
-        operator, segment_id, parts = nodes[index]
-        children = tuple(built[part] for part in parts)
-        built[index] = _node(operator, segment_id, children)
-    return built[0]
-
-
-def _node(operator: str, segment_id: str, children: tuple[Expression, ...]) -> Expression:
-    if operator == "segment":
-        return Segment(segment_id)
-    if operator == "not":
-        return Not(children[0])
-    return All(children) if operator == "all" else Any_(children)
+    def _id(self, content: object) -> str:
+        if not isinstance(content, str) or not content:
+            raise InvalidFilter(
+                'A segment id is a non-empty string, as "segments" lists it: {"segment": "123"}.'
+            )
+        if not content.isascii() and _SURROGATE.search(content):
+            raise InvalidFilter("A segment id must be valid Unicode: it holds half of a surrogate pair.")
+        self.longest += _LONGEST_CHARACTER * len(content)
+        return content
 
 
 def check_limits(expression: Expression) -> Expression:
@@ -234,16 +227,13 @@ def refuse_unbounded(expression: Expression) -> Expression:
 
 def to_json(expression: Expression) -> dict[str, object]:
     """Write the filter as the JSON value that `parse_json` reads back to an equal tree."""
-    if isinstance(expression, Segment):
-        return {"segment": expression.segment_id}
-    if isinstance(expression, Not):
-        return {"not": to_json(expression.part)}
-    return {"all" if isinstance(expression, All) else "any": [to_json(part) for part in expression.parts]}
+    found: dict[str, object] = msgspec.json.decode(canonical(expression))
+    return found
 
 
 def canonical(expression: Expression) -> bytes:
     """Write the filter as compact JSON in UTF-8: one text for one tree."""
-    return msgspec.json.encode(to_json(expression))
+    return msgspec.json.encode(expression)
 
 
 def fingerprint(expression: Expression) -> bytes:

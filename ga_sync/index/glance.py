@@ -22,6 +22,8 @@ from models.forgets import LINK
 from models.keyring import Keyring, Owner, Sealer
 from models.sealed import Sealed
 
+EFFORT = 1 << 20
+"""So many ids are looked up in any case, and half as many as the link has: beyond that the whole index is sooner."""
 log = structlog.get_logger()
 
 
@@ -64,7 +66,9 @@ class Glance:
     def page(
         self, expression: Expression, frm: date | None, to: date | None, limit: int
     ) -> tuple[list[str], Position | None] | None:
-        """Give what `LinkIndex.query` gives without a position; None where a day does not open: ask the whole index.
+        """Give what `LinkIndex.query` gives without a position; None where the whole index is to be asked.
+
+        That is where a day does not open, and where a rare filter looks for its page through many days.
 
         `frm` does not lie after `to`. A day that the page does not need is not opened: should it be damaged, the page
         is right all the same, and the whole index, begun behind it, finds the damage.
@@ -73,10 +77,15 @@ class Glance:
             day for day in self.shelf if (frm is None or day.day >= frm) and (to is None or day.day <= to)
         ]
         try:
-            return newest.first_page(days, expression, limit)
+            return newest.first_page(days, expression, limit, self._purse())
+        except newest.TooFar:
+            return None
         except (SealBroken, DamagedDay) as error:
             log.warning("glance_failed", error=type(error).__name__)
             return None
+
+    def _purse(self) -> newest.Purse:
+        return newest.Purse(max(EFFORT, sum(len(day.leads) for day in self.shelf) // 2))
 
     def close(self) -> None:
         """Let go of every day: a word of each id of the link is here."""

@@ -13,6 +13,7 @@ each find is confirmed or thrown out by comparing the ids. Nothing else can chan
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from math import inf
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -27,6 +28,25 @@ from ga_sync.index.sets import numbers, span
 
 FIRST_PIECE = 1024
 GROWTH = 8
+A_SEARCH = 256
+"""To begin with a day takes about as long as to look so many ids up in it."""
+
+
+class TooFar(Exception):
+    """A page needs more looking up than was allowed: the whole index gives it sooner."""
+
+
+class Purse:
+    """How many ids may still be looked up in days."""
+
+    def __init__(self, left: float = inf) -> None:
+        self._left = left
+
+    def spend(self, ids: int, days: int) -> None:
+        """Look so many ids up in each of so many days. Raises TooFar."""
+        self._left -= (ids + A_SEARCH) * days
+        if self._left < 0:
+            raise TooFar
 
 
 class OpenDay(Protocol):
@@ -69,7 +89,7 @@ class _Twin(NamedTuple):
 
 
 def first_page(
-    days: Sequence[DayShelf], expression: Expression, limit: int
+    days: Sequence[DayShelf], expression: Expression, limit: int, purse: Purse
 ) -> tuple[list[str], Position | None]:
     """Give what `LinkIndex.query` gives for these days without a position.
 
@@ -77,11 +97,15 @@ def first_page(
         days: Those of the window, ascending.
         expression: A bounded filter.
         limit: At least 1.
+        purse: What the answer may take.
+
+    Raises:
+        TooFar: it takes more.
     """
     ids: list[str] = []
     last: Position | None = None
     for number in reversed(range(len(days))):
-        for positions in _descend(days, number, expression):
+        for positions in _descend(days, number, expression, purse):
             kept = positions[: limit - len(ids)]
             if len(kept):
                 ids += days[number].open().ids.strings(kept)
@@ -91,11 +115,14 @@ def first_page(
     return ids, None
 
 
-def _descend(days: Sequence[DayShelf], number: int, expression: Expression) -> Iterator[NDArray[np.int64]]:
+def _descend(
+    days: Sequence[DayShelf], number: int, expression: Expression, purse: Purse
+) -> Iterator[NDArray[np.int64]]:
     """Give the positions of one day that belong to the answer there, descending, in growing pieces."""
     high, size = len(days[number].leads), FIRST_PIECE
     while high > 0:
         low = max(0, high - size)
+        purse.spend(high - low, len(days))
         hits = _piece(days, number, low, high, expression)
         if hits:
             yield numbers(hits)[::-1].astype(np.int64)

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from ga_sync.accounts.at_once import MAX_CANDIDATES, MAX_PAGE, MAX_SIZE, AtOnce, small
+from ga_sync.accounts.at_once import MAX_CANDIDATES, MAX_PAGE, MAX_SIZE, AtOnce
 from ga_sync.accounts.generation import Window
 from ga_sync.accounts.keys import Keys
 from ga_sync.accounts.recordings import Recordings
 from ga_sync.accounts.views import View
 from ga_sync.index.cache import IndexCache
-from ga_sync.index.errors import FilterIndexError, InvalidFilter
-from ga_sync.index.expression import MAX_DEPTH, parse_json, refuse_unbounded
+from ga_sync.index.errors import FilterIndexError
+from ga_sync.index.expression import refuse_unbounded
 from ga_sync.index.recurring import OFTEN
 from ga_sync.index.store import AskedLink
 from models.keyring import Owner
@@ -257,36 +257,6 @@ def test_a_window_that_is_asked_for_pages_often_is_worked_out_for_each_filter(do
     for filter_ in filters:
         page = door.long.query("L1", "acme", filter_, window, 5, None)
         assert door.short.query(link, filter_, window, 5) == page
-
-
-shapes: st.SearchStrategy[object] = st.recursive(
-    st.none() | st.integers() | st.text(max_size=2) | st.just([]),
-    lambda inner: (
-        st.lists(inner, max_size=2)
-        | st.dictionaries(st.sampled_from(["segment", "all", "any", "not", "other"]), inner, max_size=2)
-    ),
-    max_leaves=6,
-)
-
-
-@given(expressions.map(as_json) | shapes)
-def test_a_small_filter_is_read_as_any_other(value: object) -> None:
-    read: list[object] = []
-    for parse in (small, parse_json):
-        try:
-            read.append(parse(value))
-        except InvalidFilter:
-            read.append(None)
-    assert read[0] == read[1]
-
-
-def test_a_filter_that_nests_too_deep_is_not_small() -> None:
-    value: object = {"segment": "1"}
-    for _ in range(MAX_DEPTH - 1):
-        value = {"not": value}
-    assert small(value) == parse_json(value)
-    with pytest.raises(InvalidFilter):
-        small({"not": value})
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,10 @@ def test_sixty_four_kibibytes_are_the_limit() -> None:
         parse_json({"segment": "7" * (room + 1)})
     with pytest.raises(InvalidFilter, match="64 KiB"):
         parse_json({"segment": "\u00e9" * room})
+    escaped = "\x01" * (room // len(rb"\u0001"))
+    assert len(ex.canonical(parse_json({"segment": escaped}))) <= ex.MAX_BYTES
+    with pytest.raises(InvalidFilter, match="64 KiB"):
+        parse_json({"segment": escaped + "\x01"})
 
 
 @given(expressions)

@@ -16,7 +16,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from ga_sync.index.codec import DayData
 from ga_sync.index.day import build_day, decode, encode, without
 from ga_sync.index.expression import All, Expression, Segment
-from ga_sync.index.newest import first_page
+from ga_sync.index.newest import Purse, first_page
 from ga_sync.index.query import LinkIndex, Position
 from ga_sync.sync.changes import differences, only_left, unless_held
 from tests.index import model
@@ -195,7 +195,9 @@ class Life(RuleBasedStateMachine):
             for day, data in sorted(self.stored.items())
             if (frm is None or day >= frm) and (to is None or day <= to)
         ]
-        assert first_page(shelf, expression, limit) == self.index.query(expression, frm, to, None, limit)
+        assert first_page(shelf, expression, limit, Purse()) == self.index.query(
+            expression, frm, to, None, limit
+        )
 
     @rule(expression=expressions, window=windows())
     def everything_is_counted_and_exported(self, expression: Expression, window: Days) -> None:

@@ -25,7 +25,7 @@ from ga_sync.index.expression import All, Expression, Not
 from ga_sync.index.expression import Segment as Leaf
 from ga_sync.index.glance import Glance
 from ga_sync.index.ids import Words
-from ga_sync.index.newest import first_page
+from ga_sync.index.newest import A_SEARCH, Purse, TooFar, first_page
 from ga_sync.index.query import LinkIndex
 from ga_sync.index.store import AskedLink
 from models.day import Reading
@@ -65,7 +65,7 @@ def shelved(days: dict[date, DayData], frm: date | None = None, to: date | None 
 def test_a_first_page_is_what_the_whole_index_says(
     world: World, expression: Expression, window: tuple[date | None, date | None], limit: int, bits: int
 ) -> None:
-    found = first_page(shelved(built(world, bits), *window), expression, limit)
+    found = first_page(shelved(built(world, bits), *window), expression, limit, Purse())
     assert found == index_of(world, bits).query(expression, *window, None, limit)
 
 
@@ -87,12 +87,24 @@ def test_pages_of_thousands_read_only_the_days_that_can_change_them() -> None:
         All((Leaf("1"), Not(Leaf("1")))),
     ):
         for limit in (50, 3000, 100_000):
-            assert first_page(shelved(days), expression, limit) == index.query(
+            assert first_page(shelved(days), expression, limit, Purse()) == index.query(
                 expression, None, None, None, limit
             )
     shelf = shelved(days)
-    first_page(shelf, All((Leaf("1"), Not(Leaf("2")))), 50)
+    first_page(shelf, All((Leaf("1"), Not(Leaf("2")))), 50, Purse())
     assert [one.opened > 0 for one in shelf] == [False] * (len(DAYS) - 2) + [True, True]
+
+
+def test_a_page_takes_no_more_than_it_may() -> None:
+    days = built({at: many(number) for number, at in enumerate(DAYS)})
+    nobody, a_piece = All((Leaf("1"), Not(Leaf("1")))), (1024 + A_SEARCH) * len(DAYS)
+    assert len(first_page(shelved(days), Leaf("1"), 50, Purse(a_piece))[0]) == 50
+    with pytest.raises(TooFar):
+        first_page(shelved(days), Leaf("1"), 50, Purse(a_piece - 1))
+    shelf = shelved(days)
+    with pytest.raises(TooFar):
+        first_page(shelf, nobody, 50, Purse(2 * a_piece))
+    assert sum(one.opened > 0 for one in shelf) < len(DAYS)
 
 
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 70_000])
@@ -147,6 +159,16 @@ def test_a_glance_answers_from_the_database_what_the_index_answers(shelf: Shelf)
     )
     with shelf.data.reading() as session, glance(shelf, cache, session) as found:
         assert found is None
+
+
+def test_a_page_that_is_far_is_left_to_the_whole_index(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ga_sync.index.glance.EFFORT", 1)
+    shelf.publish({at: many(number, 400) for number, at in enumerate(DAYS)})
+    cache = IndexCache(shelf.keyring, ROOM, start=nothing)
+    with shelf.data.reading() as session, capture_logs() as logs, glance(shelf, cache, session) as found:
+        assert found is not None
+        assert found.page(All((Leaf("1"), Not(Leaf("1")))), None, None, 5) is None
+    assert logs == []
 
 
 def test_behind_the_first_page_the_whole_index_is_begun_once(shelf: Shelf) -> None:
