@@ -17,7 +17,9 @@ def configure(level: int = logging.INFO) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.MaybeTimeStamper(
+                fmt="iso", utc=True
+            ),  # lines that are written later say when
             structlog.processors.format_exc_info,
             renderer,
         ],

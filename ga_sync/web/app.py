@@ -114,6 +114,7 @@ def _listings(services: Services) -> Callable[..., Listing]:
 def create_app(services: Services, body_seconds: float = BODY_SECONDS) -> Litestar:
     """The ASGI application over a wired service; a body has to arrive within so many seconds."""
     door = Door(services)
+    express = Express(services, door)
     addresses: list[Any] = [*ADDRESSES, site_pages()]
     return Litestar(
         route_handlers=addresses,
@@ -121,7 +122,7 @@ def create_app(services: Services, body_seconds: float = BODY_SECONDS) -> Litest
             "services": Provide(lambda: services, sync_to_thread=False),
             "listing": Provide(_listings(services), sync_to_thread=True),
         },
-        state=State({"door": door, "express": Express(services, door), **page_state(services)}),
+        state=State({"door": door, "express": express, **page_state(services)}),
         request_class=StrictRequest,
         exception_handlers={**HANDLERS, NotFoundException: on_no_such_address},
         request_max_body_size=MAX_BODY,
@@ -132,5 +133,6 @@ def create_app(services: Services, body_seconds: float = BODY_SECONDS) -> Litest
             title="ga-sync", version="1", path="/openapi", render_plugins=[JsonRenderPlugin()]
         ),
         logging_config=None,
+        on_shutdown=[express.told.write],
         signature_types=[Services, Listing],
     )

@@ -20,7 +20,7 @@ from ga_sync.index.store import AskedLink
 from ga_sync.web.express import Asked, Express, plain
 from ga_sync.web.heads import Heads
 from ga_sync.web.marks import REQUEST_ID
-from ga_sync.web.tracing import tell
+from ga_sync.web.tracing import Told
 
 PATIENCE_SECONDS = 0.1
 """Where head and body are sent apart, the body is there long before; where it is not, waiting saves nothing."""
@@ -119,7 +119,7 @@ class Direct(Heads):
         try:
             spent = time.perf_counter() - held.since
             express.count(held.asked, spent)
-            tell(name, "POST", held.asked.address, 200, spent)
+            express.told.tell(self.loop, Told(name, "POST", held.asked.address, 200, spent, time.time()))
         except Exception:  # as uvicorn does: the answer is out, and another must not follow it
             self.logger.exception("Exception after an answer")
             self.transport.close()

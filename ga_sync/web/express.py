@@ -22,6 +22,7 @@ from ga_sync.web.bodies import Count, Match, Query
 from ga_sync.web.marks import REQUEST_ID, Headers, fixed_headers, lines, request_id
 from ga_sync.web.metrics import Counter
 from ga_sync.web.services import Services
+from ga_sync.web.tracing import Later
 
 MAX_BODY = 16 * 1024
 ROLES = ("store", "console")
@@ -85,6 +86,8 @@ class Express:
         self._at_once, self._door, self._random = services.at_once, door, services.random
         self._fixed = lines(fixed_headers(services))
         self._counters: dict[str, Counter] = {}
+        self.told = Later()
+        """The lines of its requests that are not written yet."""
         self.waits = self._at_once.waits
         """Whether :meth:`admitted` crosses a network: then it belongs into a thread."""
 
