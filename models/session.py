@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, create_engine, event, make_url
 from sqlalchemy.orm import Session
 
-from models.look import Kept, Look, Pooled
+from models.look import Found, Kept, Look, Pooled, Row
 from models.private import make_file, make_folder
 
 EVERYBODY = "*"
@@ -139,9 +139,9 @@ class Store:
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
 
-    def look(self, statement: Select[*tuple[Any, ...]]) -> Look:
-        """A reading statement to be asked often. It sees every customer."""
-        return Look(self._looker, statement)
+    def look(self, statement: Select[*tuple[Any, ...]], make: Callable[[Row], Found]) -> Look[Found]:
+        """A reading statement to be asked often, and what to make of its row. It sees every customer."""
+        return Look(self._looker, statement, make)
 
     def checkpoint(self, sleep: Callable[[float], None] = time.sleep, tries: int = 50) -> bool:
         """Empty SQLite's write-ahead log, so that deleted values are in no file; True when it is empty.

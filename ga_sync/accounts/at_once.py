@@ -52,7 +52,7 @@ class AtOnce:
         random: Callable[[int], bytes],
     ) -> None:
         self._keys, self._keyring, self._random = keys, keyring, random
-        self._look = data.look(key_store.KEY_AND_LINK)
+        self._look = data.look(key_store.KEY_AND_LINK, key_store.key_and_link)
         self._generations = Generations(data, keyring, cache, clock)
         self.waits = not data.is_sqlite
         """Whether the look at the database crosses a network: then it belongs into a thread."""
@@ -63,7 +63,7 @@ class AtOnce:
         if key_id is None or not is_plain(link_id):
             return None
         try:
-            held, link = key_store.key_and_link(self._look, key_id, link_id) or (None, None)
+            held, link = self._look({"key_id": key_id, "link_id": link_id}) or (None, None)
             return self._judged(held, link, key, roles)
         except (Unseen, Refusal):
             return None

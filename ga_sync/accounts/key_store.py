@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from ga_sync.index.store import ASKED, AskedLink
 from models.api_key import ApiKey
 from models.link import Link
-from models.look import Look
+from models.look import Row
 
 _AT_ONCE = 500
 
@@ -34,7 +34,7 @@ KEY_AND_LINK = (
     .select_from(_KEYS.outerjoin(_LINKS, _LINKS.c.link_id == bindparam("link_id")))
     .where(_KEYS.c.key_id == bindparam("key_id"))
 )
-"""What :func:`key_and_link` looks for."""
+"""What :func:`key_and_link` is made of."""
 
 
 def key(session: Session, key_id: str) -> HeldKey | None:
@@ -43,14 +43,8 @@ def key(session: Session, key_id: str) -> HeldKey | None:
     return None if row is None else HeldKey(*row)
 
 
-def key_and_link(look: Look, key_id: str, link_id: str) -> tuple[HeldKey, AskedLink | None] | None:
-    """One API key and one link, whosever and in whichever state, as they are at one moment; None without the key.
-
-    ``look`` looks for :data:`KEY_AND_LINK`, and raises what it raises.
-    """
-    row = look({"key_id": key_id, "link_id": link_id})
-    if row is None:
-        return None
+def key_and_link(row: Row) -> tuple[HeldKey, AskedLink | None]:
+    """One API key and one link, whosever and in whichever state, as they are at one moment."""
     held, asked = row[: len(_HELD)], row[len(_HELD) :]
     return HeldKey(*held), AskedLink(*asked) if asked[0] is not None else None
 

@@ -1,4 +1,4 @@
-"""A look gives a row as the models have it, sees every customer, and never waits."""
+"""A look gives a row as the models have it, sees every customer and every commit, and never waits."""
 
 import time
 from collections.abc import Iterator
@@ -55,14 +55,14 @@ def data(migrated_urls: DatabaseUrls) -> Iterator[Store]:
 def test_a_look_gives_what_a_transaction_gives(data: Store) -> None:
     with data.reading() as session:
         row = session.execute(BY_ID, {"link_id": "L1"}).one()
-    look = data.look(BY_ID)
+    look = data.look(BY_ID, list)
     for _ in range(12):  # more than a driver takes to prepare a statement
         assert look({"link_id": "L1"}) == list(row)
     assert look({"link_id": "L1' OR 1=1 --"}) is None
 
 
 def test_a_look_sees_what_was_committed_since_the_last_and_nothing_before(data: Store) -> None:
-    look = data.look(select(Link.retention_days).where(Link.link_id == bindparam("link_id")))
+    look = data.look(select(Link.retention_days).where(Link.link_id == bindparam("link_id")), list)
     assert look({"link_id": "L1"}) == [90]
     with data.transaction() as session:
         session.get_one(Link, "L1").retention_days = 30
@@ -71,15 +71,49 @@ def test_a_look_sees_what_was_committed_since_the_last_and_nothing_before(data: 
     assert look({"link_id": "L1"}) == [30]
 
 
+def test_what_was_seen_is_given_again_until_somebody_commits(
+    migrated_urls: DatabaseUrls, data: Store
+) -> None:
+    asked: list[object] = []
+    look, other = data.look(BY_ID, lambda row: asked.append(row) or list(row)), Store(migrated_urls.data)
+    for name in ("L1", "L1", "nobody", "L1"):
+        look({"link_id": name})
+    assert len(asked) == (1 if data.is_sqlite else 3)
+    for days in (31, 32):
+        with other.transaction() as session:
+            session.get_one(Link, "L1").retention_days = days
+        assert [look({"link_id": "L1"}) for _ in range(2)][1][2] == days
+    with other.transaction() as session:
+        session.delete(session.get_one(Link, "L1"))
+    other.close()
+    assert look({"link_id": "L1"}) is None
+
+
+def test_what_was_seen_on_another_connection_is_not_given_again(data: Store) -> None:
+    look = data.look(select(Link.retention_days).where(Link.link_id == bindparam("link_id")), list)
+    for days in (10, 20, 30):  # a connection counts the commits that it sees, and another counts anew
+        with data.transaction() as session:
+            session.get_one(Link, "L1").retention_days = days
+        data.close()
+        assert look({"link_id": "L1"}) == [days]
+
+
+def test_no_more_is_kept_than_a_few_hundred(data: Store) -> None:
+    look = data.look(BY_ID, list)
+    for number in range(600):
+        assert look({"link_id": f"L{number + 2}"}) is None
+    assert len(look._seen[1]) < 300  # noqa: SLF001 -- nobody else sees it
+
+
 def test_a_look_sees_every_customer_whoever_is_acted_for(data: Store) -> None:
     act_for("globex")
-    assert data.look(BY_ID)({"link_id": "L1"}) is not None
+    assert data.look(BY_ID, list)({"link_id": "L1"}) is not None
 
 
 def test_a_look_does_not_wait_for_who_holds_every_connection(data: Store) -> None:
     held = [data.engine.connect() for _ in range(5)]
     began = time.monotonic()
-    assert data.look(BY_ID)({"link_id": "L1"}) is not None
+    assert data.look(BY_ID, list)({"link_id": "L1"}) is not None
     assert time.monotonic() - began < timedelta(seconds=5).total_seconds()
     for connection in held:
         connection.close()
@@ -88,7 +122,7 @@ def test_a_look_does_not_wait_for_who_holds_every_connection(data: Store) -> Non
 def test_many_who_look_wait_for_nobody_and_hold_up_nobody(data: Store) -> None:
     began = time.monotonic()
     for days in range(40):
-        assert data.look(BY_ID)({"link_id": "L1"}) is not None
+        assert data.look(BY_ID, list)({"link_id": "L1"}) is not None
         with data.transaction() as session:
             session.get_one(Link, "L1").retention_days = days
     assert time.monotonic() - began < 20
@@ -96,14 +130,14 @@ def test_many_who_look_wait_for_nobody_and_hold_up_nobody(data: Store) -> None:
 
 
 def test_a_store_that_was_closed_can_be_looked_at_again(data: Store) -> None:
-    look = data.look(BY_ID)
+    look = data.look(BY_ID, list)
     for _ in range(2):
         assert look({"link_id": "L1"}) is not None
         data.close()
 
 
 def test_what_cannot_be_looked_at_now_is_said_as_that(data: Store) -> None:
-    look = data.look(select(ApiKey.role).where(ApiKey.key_id == bindparam("key_id")))
+    look = data.look(select(ApiKey.role).where(ApiKey.key_id == bindparam("key_id")), list)
     assert look({"key_id": "a"}) is None
     rename(data, "api_keys", "elsewhere")
     try:
@@ -118,7 +152,7 @@ def test_what_cannot_be_looked_at_now_is_said_as_that(data: Store) -> None:
 def test_a_look_at_postgresql_ends_after_a_second(postgres: Server) -> None:
     store = Store(fresh_database(postgres))
     try:
-        look = store.look(select(literal_column("pg_sleep(30)")))
+        look = store.look(select(literal_column("pg_sleep(30)")), list)
         for _ in range(2):
             began = time.monotonic()
             with pytest.raises(Unseen, match="QueryCanceled"):
