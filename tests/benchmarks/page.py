@@ -78,8 +78,8 @@ LIMITS = """## What stands in the way
 
 * *How fast the machine is.* The bars are milliseconds, and machines differ: a shared one by half again from one hour to
   the next. Plain pyroaring and PostgreSQL above are the same code on the same machine in the same run. An interpreter
-  that was built with profile-guided optimisation, as Debian's and that of the image are, answers a tenth to a fifth more
-  through HTTP than one built without, as pyenv builds it (`make bench VENV=build/debian PYTHON=/usr/bin/python3`).
+  that was built with profile-guided optimisation, as Debian's and that of the image are, answers a tenth to a fifth
+  more through HTTP than one built without, as pyenv builds it (`make bench VENV=build/debian PYTHON=/usr/bin/python3`).
 * *Within twice of plain pyroaring.* It knows one set a segment. Ours also unite the days of whoever was there on
   several, in any window, which is a second evaluation over small sets, and give back ids with the place to go on from.
   On a million recordings that and the Python around it are about as much as the count itself, on ten million a tenth of
@@ -97,8 +97,8 @@ LIMITS = """## What stands in the way
   larger days, and the more the smaller a day is.
 * *Through HTTP.* A request costs the server about a quarter of a millisecond of one processor, and half as much again
   where others want it too, because little of so much code stays in its caches. A third of that is the filter; a fifth
-  sends the answer, counts it and writes its line in the log; an eighth is the key with its look at the database, as much
-  reads HTTP, and the rest reads the filter, seals the cursor and writes JSON
+  sends the answer, counts it and writes its line in the log; an eighth is the key with its look at the database, as
+  much reads HTTP, and the rest reads the filter, seals the cursor and writes JSON
   ([the short way](decisions/0010-the-short-way.md)). What goes the long way (a match of 10,000, facets) takes a
   millisecond and a half more. Replicas over one database add up.
 * A machine with other work to do shows it in every 99th percentile and through HTTP first: see the load above.
