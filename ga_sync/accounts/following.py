@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ga_sync.accounts.errors import CursorExpired
 from ga_sync.index.errors import CursorInvalid
 from models.keyring import Sealer
 
@@ -22,6 +23,8 @@ _NONCE, _LONGEST = 12, 200
 _FORM = struct.Struct("<BQqBQ")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PURPOSE = "changes cursor"
+_TELLING, _BLOCKS = 1, 2
+"""Flags of a token: that the present state is being told, and that its hash is that of blocks, as days hold it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ def seal_place(
     """A place as text for the client to bring back; good for this link and customer only."""
     stamp = -1 if place.stamp is None else (place.stamp - _EPOCH) // timedelta(microseconds=1)
     has_hash = place.after is not None
-    body = _FORM.pack(place.telling, place.generation, stamp, has_hash, place.after or 0)
+    flags = _BLOCKS | (_TELLING if place.telling else 0)
+    body = _FORM.pack(flags, place.generation, stamp, has_hash, place.after or 0)
     nonce = random(_NONCE)
     sealed = AESGCM(sealer.key(_PURPOSE)).encrypt(nonce, body, _bound(link_id, customer_id))
     return base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
@@ -64,6 +68,7 @@ def open_place(sealer: Sealer, link_id: str, customer_id: str, text: str) -> Pla
 
     Raises:
         CursorInvalid: it is none of ours, a forged one, or one of another link.
+        CursorExpired: it goes on behind a hash that is not in use any more.
     """
     try:
         padded = text[:_LONGEST].encode("ascii") + b"=" * (-len(text) % 4)
@@ -71,9 +76,11 @@ def open_place(sealer: Sealer, link_id: str, customer_id: str, text: str) -> Pla
         body = AESGCM(sealer.key(_PURPOSE)).decrypt(raw[:_NONCE], raw[_NONCE:], _bound(link_id, customer_id))
     except (binascii.Error, ValueError, InvalidTag):
         raise CursorInvalid("since was not issued for this link: begin again without it") from None
-    telling, generation, stamp, has_hash, after = _FORM.unpack(body)
+    flags, generation, stamp, has_hash, after = _FORM.unpack(body)
+    if has_hash and not flags & _BLOCKS:
+        raise CursorExpired("since is of an earlier version: begin again without it")
     born = None if stamp < 0 else _EPOCH + timedelta(microseconds=stamp)
-    return Place(generation, born, after if has_hash else None, bool(telling))
+    return Place(generation, born, after if has_hash else None, bool(flags & _TELLING))
 
 
 def _bound(link_id: str, customer_id: str) -> bytes:

@@ -12,6 +12,8 @@ Layout of version 2, all numbers little-endian:
 | per segment | 2 length of its id, its id, 4 length of its members, its members as `gaps` writes them |
 | 4 | CRC-32 of all before it |
 
+Days of version 1, which nothing writes any more, are read in `former`.
+
 The bytes are kept sealed by authenticated encryption, so nobody but us writes them; even so decoding
 checks every length before it reads, and ends in `DamagedDay` or in a value, whatever it is given.
 """
@@ -20,6 +22,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,27 +137,40 @@ def open_day(data: bytes, key: bytes, bits: int = HASH_BITS) -> LazyDay:
     Raises:
         DamagedDay: as `decode`, but for what is inside of the bitmaps.
     """
+    head, reader = read_head(checked(data), VERSION)
+    leads = ascending.read(reader.bytes, head.recordings)
+    rests = reader.words(head.recordings - head.texts)
+    ids = IdColumn(IdCipher(key, bits), leads, rests, *read_texts(reader, head))
+    _check_order(ids)
+    return LazyDay(ids, read_segments(reader, head))
+
+
+def checked(data: bytes) -> memoryview:
+    """Give all but the checksum. Raises DamagedDay where it does not fit."""
     if len(data) < _HEAD.size + _CHECKSUM.size:
         raise DamagedDay("The stored day is cut short. Quarantine it and fetch the day again.")
     body = memoryview(data)[: -_CHECKSUM.size]
     if _CHECKSUM.pack(zlib.crc32(body)) != bytes(data[-_CHECKSUM.size :]):
         raise DamagedDay("The stored day fails its checksum. Quarantine it and fetch the day again.")
-    count, texts, text_bytes, segments = _read_head(body)
-    reader = _Reader(body, _HEAD.size)
-    leads = ascending.read(reader.bytes, count)
-    ids = IdColumn(IdCipher(key, bits), leads, *_read_ids(reader, count, texts, text_bytes))
-    _check_order(ids)
-    day = LazyDay(ids, _read_segments(reader, segments))
-    if reader.left:
-        raise DamagedDay("The stored day has bytes after its end. Quarantine it and fetch the day again.")
-    return day
+    return body
 
 
-def _read_head(body: memoryview) -> tuple[int, int, int, int]:
-    version, count, texts, text_bytes, segments = _HEAD.unpack_from(body)
-    if version != VERSION or texts > count:
-        raise DamagedDay(f"The stored day has format {version}, not {VERSION}. Fetch the day again.")
-    return count, texts, text_bytes, segments
+class Head(NamedTuple):
+    """How many recordings, of them held as text, bytes of text, and segments a day has."""
+
+    recordings: int
+    texts: int
+    text_bytes: int
+    segments: int
+
+
+def read_head(body: memoryview, expected: int) -> tuple[Head, "Reader"]:
+    """Read the head of a day of this version, and what reads on. Raises DamagedDay."""
+    version, *counts = _HEAD.unpack_from(body)
+    head = Head(*counts)
+    if version != expected or head.texts > head.recordings:
+        raise DamagedDay(f"The stored day has format {version}, not {expected}. Fetch the day again.")
+    return head, Reader(body, _HEAD.size)
 
 
 def prefix_bytes(recordings: int) -> int:
@@ -170,12 +186,11 @@ def decode_leads(prefix: bytes) -> Words:
     """
     if len(prefix) < _HEAD.size:
         raise DamagedDay("The stored day is cut short. Quarantine it and fetch the day again.")
-    body = memoryview(prefix)
-    count, *_ = _read_head(body)
-    return ascending.read(_Reader(body, _HEAD.size).bytes, count)
+    head, reader = read_head(memoryview(prefix), VERSION)
+    return ascending.read(reader.bytes, head.recordings)
 
 
-class _Reader:
+class Reader:
     """Reads onwards from a place and never past the end."""
 
     def __init__(self, body: memoryview, at: int) -> None:
@@ -184,43 +199,52 @@ class _Reader:
 
     @property
     def left(self) -> int:
+        """How many bytes are left."""
         return len(self._body) - self._at
 
     def bytes(self, size: int) -> bytes:
+        """Read so many. Raises DamagedDay, as do the others, where fewer are left."""
         if size > self.left:
             raise DamagedDay("The stored day ends before its own lengths say. Fetch the day again.")
         self._at += size
         return bytes(self._body[self._at - size : self._at])
 
     def words(self, count: int) -> NDArray[np.uint64]:
+        """Read so many numbers of eight bytes."""
         return np.frombuffer(self.bytes(8 * count), "<u8").astype(np.uint64, copy=False)
 
     def longs(self, count: int) -> NDArray[np.uint32]:
+        """Read so many numbers of four bytes."""
         return np.frombuffer(self.bytes(4 * count), "<u4").astype(np.uint32, copy=False)
 
     def shorts(self, count: int) -> NDArray[np.uint32]:
+        """Read so many numbers of two bytes."""
         return np.frombuffer(self.bytes(2 * count), "<u2").astype(np.uint32)
 
     def number(self, form: struct.Struct) -> int:
+        """Read one number."""
         (value,) = form.unpack(self.bytes(form.size))
         return int(value)
 
 
-def _read_ids(
-    reader: _Reader, count: int, texts: int, text_bytes: int
-) -> tuple[Words, NDArray[np.uint32], bytes, NDArray[np.uint32]]:
-    rests = reader.words(count - texts)
+def read_texts(reader: Reader, head: Head) -> tuple[NDArray[np.uint32], bytes, NDArray[np.uint32]]:
+    """Read the ids that are held as text: their positions, all of them, and where each begins, and one past the last.
+
+    Raises:
+        DamagedDay: they are not what `encode` wrote.
+    """
+    texts = head.texts
     text_at, lengths = reader.longs(texts), reader.shorts(texts)
     bounds = np.zeros(texts + 1, np.uint32)
-    if int(lengths.sum(dtype=np.int64)) != text_bytes:
+    if int(lengths.sum(dtype=np.int64)) != head.text_bytes:
         raise DamagedDay("The stored day's texts do not add up. Quarantine it and fetch the day again.")
     np.cumsum(lengths, out=bounds[1:])
-    if texts and (int(text_at[-1]) >= count or not (text_at[1:] > text_at[:-1]).all()):
+    if texts and (int(text_at[-1]) >= head.recordings or not (text_at[1:] > text_at[:-1]).all()):
         raise DamagedDay("The stored day's texts are out of place. Quarantine it and fetch the day again.")
-    text = reader.bytes(text_bytes)
+    text = reader.bytes(head.text_bytes)
     for rank in range(texts):
         _check_text(text[bounds[rank] : bounds[rank + 1]])
-    return rests, text_at, text, bounds
+    return text_at, text, bounds
 
 
 def _check_text(text: bytes) -> None:
@@ -239,15 +263,22 @@ def _check_order(ids: IdColumn) -> None:
         raise DamagedDay("The stored day's ids are out of order. Quarantine it and fetch the day again.")
 
 
-def _read_segments(reader: _Reader, count: int) -> dict[str, bytes]:
+def read_segments(reader: Reader, head: Head) -> dict[str, bytes]:
+    """Read to the end: segment id → its members as they are written.
+
+    Raises:
+        DamagedDay: they are not what `encode` wrote.
+    """
     segments: dict[str, bytes] = {}
     before = b""
-    for _ in range(count):
+    for _ in range(head.segments):
         name = reader.bytes(reader.number(_SHORT))
         if name <= before:
             raise DamagedDay("The stored day's segments are out of order. Fetch the day again.")
         before = name
         segments[_read_name(name)] = reader.bytes(reader.number(_LONG))
+    if reader.left:
+        raise DamagedDay("The stored day has bytes after its end. Quarantine it and fetch the day again.")
     return segments
 
 

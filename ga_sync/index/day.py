@@ -13,11 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from ga_sync.index.codec import MAX_ID_CHARACTERS, MAX_SEGMENT_BYTES, DayData, decode, encode
+from ga_sync.index import codec, former
+from ga_sync.index.codec import MAX_ID_CHARACTERS, MAX_SEGMENT_BYTES, DayData, encode
+from ga_sync.index.errors import DamagedDay
 from ga_sync.index.ids import HASH_BITS, IdCipher, Numbers, column
 from ga_sync.index.sets import numbers, set_of
 
 __all__ = ["DayData", "build_day", "build_day_from_columns", "decode", "encode", "without"]
+
+
+def decode(data: bytes, key: bytes, bits: int = HASH_BITS) -> DayData:
+    """Read a day back, whichever version wrote it; arguments and what is raised as in `codec.decode`."""
+    if not former.is_former(data):
+        return codec.decode(data, key, bits)
+    try:
+        return build_day_from_columns(*former.read(data), key, bits)
+    except ValueError:
+        raise DamagedDay("The stored day of an earlier version is none. Fetch the day again.") from None
 
 
 def build_day(memberships: Mapping[str, Iterable[str]], key: bytes, bits: int = HASH_BITS) -> DayData:

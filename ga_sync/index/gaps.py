@@ -17,7 +17,7 @@ from pyroaring import BitMap
 from ga_sync.index.errors import DamagedDay
 from ga_sync.index.sets import numbers, set_of
 
-_ROARING, _GAPS = b"\x00", b"\x01"
+ROARING, _GAPS = b"\x00", b"\x01"
 _SKIP = 255
 _WORTH = 0.75
 """Gaps are kept where they take at most so much of what the roaring bitmap takes."""
@@ -30,7 +30,7 @@ def write(members: BitMap) -> bytes:
     roaring = members.serialize()
     code = zlib.compressobj(9, zlib.DEFLATED, _RAW, 9, zlib.Z_HUFFMAN_ONLY)
     gaps = code.compress(_gaps(members)) + code.flush()
-    return _GAPS + gaps if len(gaps) <= _WORTH * len(roaring) else _ROARING + roaring
+    return _GAPS + gaps if len(gaps) <= _WORTH * len(roaring) else ROARING + roaring
 
 
 def _gaps(members: BitMap) -> bytes:
@@ -48,7 +48,7 @@ def read(data: bytes, size: int) -> BitMap:
         DamagedDay: the bytes are not what `write` wrote.
     """
     form, rest = data[:1], data[1:]
-    if form == _ROARING:
+    if form == ROARING:
         return _read_roaring(rest, size)
     if form == _GAPS:
         return _read_gaps(rest, size)

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, literal_column, select
 
 from models.api_key import ApiKey
 from models.link import Link, LinkStatus
-from models.look import Unseen
+from models.look import Row, Unseen
 from models.session import EVERYBODY, Store, act_for
 from tests.clock import NOON
 from tests.postgres import DatabaseUrls, drop_database, fresh_database
@@ -75,14 +75,20 @@ def test_what_was_seen_is_given_again_until_somebody_commits(
     migrated_urls: DatabaseUrls, data: Store
 ) -> None:
     asked: list[object] = []
-    look, other = data.look(BY_ID, lambda row: asked.append(row) or list(row)), Store(migrated_urls.data)
+    other = Store(migrated_urls.data)
+
+    def days_of(row: Row) -> int:
+        asked.append(row)
+        return int(row[2])
+
+    look = data.look(BY_ID, days_of)
     for name in ("L1", "L1", "nobody", "L1"):
         look({"link_id": name})
     assert len(asked) == (1 if data.is_sqlite else 3)
     for days in (31, 32):
         with other.transaction() as session:
             session.get_one(Link, "L1").retention_days = days
-        assert [look({"link_id": "L1"}) for _ in range(2)][1][2] == days
+        assert [look({"link_id": "L1"}) for _ in range(2)] == [days, days]
     with other.transaction() as session:
         session.delete(session.get_one(Link, "L1"))
     other.close()

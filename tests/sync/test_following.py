@@ -293,6 +293,21 @@ def test_a_damaged_day_ends_every_place_in_the_log(bench: Bench) -> None:
     assert follower.restarts == 1
 
 
+def test_a_place_behind_an_earlier_hash_is_refused_and_one_at_the_end_is_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.sync()
+    house = House(bench)
+    within, at_the_end = Follower(house, 3), Follower(house, 1000)
+    with monkeypatch.context() as earlier:  # a token then had no such flag
+        earlier.setattr("ga_sync.accounts.following._BLOCKS", 0)
+        assert within.step()
+        assert not at_the_end.step()
+    for follower, restarts in ((within, 1), (at_the_end, 0)):
+        assert follower.catch_up() == house.exported()
+        assert follower.restarts == restarts
+
+
 def test_a_place_in_another_history_is_refused(bench: Bench) -> None:
     """After a restored backup the same number may mean another generation."""
     bench.sync()

@@ -1,8 +1,8 @@
 """Days are written in another form: ids as blocks, members as gaps.
 
 It breaks although no table changes: an older version would take the new days for damaged. Days in the old form are
-read anew from Google, each as damaged ones are. The log of changes is in the old form, too: whoever follows it begins
-again with the present state.
+read as they are, and written anew when they are replaced. The log of changes is in the old form, too, and goes: whoever
+follows it and is not at its end begins again with the present state.
 """
 
 from alembic import op
