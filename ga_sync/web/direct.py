@@ -119,7 +119,9 @@ class Direct(Heads):
         try:
             spent = time.perf_counter() - held.since
             express.count(held.asked, spent)
-            express.told.tell(self.loop, Told(name, "POST", held.asked.address, 200, spent, time.time()))
+            express.told.tell(
+                self.loop.call_later, Told(name, "POST", held.asked.address, 200, spent, time.time())
+            )
         except Exception:  # as uvicorn does: the answer is out, and another must not follow it
             self.logger.exception("Exception after an answer")
             self.transport.close()

@@ -4,7 +4,7 @@ The line names the address as it is declared (``/link/{ticket}``), never as it w
 """
 
 import time
-from asyncio import AbstractEventLoop
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -85,11 +85,11 @@ class Later:
     def __init__(self) -> None:
         self._told: list[Told] = []
 
-    def tell(self, loop: AbstractEventLoop, told: Told) -> None:
-        """Write soon."""
+    def tell(self, call_later: Callable[[float, Callable[[], None]], object], told: Told) -> None:
+        """Write soon; `call_later` is the loop's."""
         self._told.append(told)
         if len(self._told) == 1:
-            loop.call_later(LATER_SECONDS, self.write)
+            call_later(LATER_SECONDS, self.write)
         elif len(self._told) >= TOGETHER:
             self.write()
 

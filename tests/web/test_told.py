@@ -27,7 +27,7 @@ async def after(count: int, seconds: float) -> tuple[list[str], list[str]]:
     loop, later = asyncio.get_running_loop(), Later()
     with capture_logs() as lines:
         for number in range(count):
-            later.tell(loop, told(number))
+            later.tell(loop.call_later, told(number))
         at_once = [one["request_id"] for one in lines]
         await asyncio.sleep(seconds)
         return at_once, [one["request_id"] for one in lines]
@@ -52,7 +52,7 @@ def stderr(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 def test_a_line_says_when_its_request_ended_and_another_when_it_is_written(stderr: io.StringIO) -> None:
     later = Later()
-    later.tell(asyncio.new_event_loop(), told(0))
+    later.tell(lambda _seconds, _write: None, told(0))
     later.write()
     structlog.get_logger().info("other")
     one, other = [json.loads(each) for each in stderr.getvalue().splitlines()]
