@@ -17,9 +17,7 @@ def configure(level: int = logging.INFO) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.MaybeTimeStamper(
-                fmt="iso", utc=True
-            ),  # lines that are written later say when
+            structlog.processors.MaybeTimeStamper(fmt="iso", utc=True),  # what is written later says when
             structlog.processors.format_exc_info,
             renderer,
         ],

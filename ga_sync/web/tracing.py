@@ -84,14 +84,20 @@ class Later:
 
     def __init__(self) -> None:
         self._told: list[Told] = []
+        self._is_due = False  # whether the loop calls already: one call is enough for all that wait
 
     def tell(self, call_later: Callable[[float, Callable[[], None]], object], told: Told) -> None:
         """Write soon; `call_later` is the loop's."""
         self._told.append(told)
-        if len(self._told) == 1:
-            call_later(LATER_SECONDS, self.write)
-        elif len(self._told) >= TOGETHER:
+        if len(self._told) >= TOGETHER:
             self.write()
+        elif not self._is_due:
+            self._is_due = True
+            call_later(LATER_SECONDS, self._write_due)
+
+    def _write_due(self) -> None:
+        self._is_due = False
+        self.write()
 
     def write(self) -> None:
         """Write now."""

@@ -113,6 +113,8 @@ def _bench_context(who: Viewer, bench: Bench, asked: Wish, request: Asked) -> di
     words = request.query_params.get("s", "")[:100]
     found = [one for one in listed if words.casefold() in _names(one)]
     rows, today = found[:SEGMENTS_SHOWN], bench.services.clock().date()
+    shown = [str(one["segment_id"]) for one in rows]
+    sparks = {} if link["status"] == "paused" else bench.sparks(shown, today)
     answer = _answered(wish, segments, bench, request.query_params.get("cursor"))
     return {
         "who": who,
@@ -120,9 +122,7 @@ def _bench_context(who: Viewer, bench: Bench, asked: Wish, request: Asked) -> di
         "segments": segments,
         "found": len(found),
         "rows": rows,
-        "sparks": {}
-        if link["status"] == "paused"
-        else bench.sparks([str(one["segment_id"]) for one in rows], today),
+        "sparks": sparks,
         "checked_at": about["segments_checked_at"],
         "wish": wish,
         "dropped": dropped,
