@@ -27,6 +27,7 @@ from ga_sync.web.refusals import on_no_such_address
 from ga_sync.web.services import Services
 from ga_sync.web.site import page_state, templates
 from ga_sync.web.site import pages as site_pages
+from ga_sync.web.together import Together
 from ga_sync.web.tracing import Traced
 from models.keyring import SYSTEM
 
@@ -122,7 +123,7 @@ def create_app(services: Services, body_seconds: float = BODY_SECONDS) -> Litest
             "services": Provide(lambda: services, sync_to_thread=False),
             "listing": Provide(_listings(services), sync_to_thread=True),
         },
-        state=State({"door": door, "express": express, **page_state(services)}),
+        state=State({"door": door, "together": Together(express), **page_state(services)}),
         request_class=StrictRequest,
         exception_handlers={**HANDLERS, NotFoundException: on_no_such_address},
         request_max_body_size=MAX_BODY,

@@ -79,7 +79,7 @@ class Heads(HttpToolsProtocol):
         self._read = 0  # bytes of what was read last
         self._pending = 0  # bytes since the end of a head, of a piece of a body, or of a request
         self._in_body = False
-        self._owes = False  # an answer, to a request whose head was taken
+        self.owes = False  # an answer, to a request whose head was taken
         self._slug = ""  # why this connection ends
         self._stop_timer: Callable[[], None] | None = None
 
@@ -95,15 +95,15 @@ class Heads(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._go_on_without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self._refuse("malformed")
+            self.refuse("malformed")
         else:
             self._wait_for_more()
 
     def _wait_for_more(self) -> None:
         if self._pending > HEAD_BYTES:
-            self._refuse("head-too-large")
+            self.refuse("head-too-large")
         elif self._pending and not self._in_body and self._stop_timer is None:
-            self._stop_timer = self.loop.call_later(self.seconds, self._refuse, "too-slow").cancel
+            self._stop_timer = self.loop.call_later(self.seconds, self.refuse, "too-slow").cancel
 
     def on_headers_complete(self) -> None:
         """A head is there whole."""
@@ -113,9 +113,13 @@ class Heads(HttpToolsProtocol):
             raise _Refused
         self._pending, self._in_body = 0, True
         if not self.parser.should_upgrade():
-            super().on_headers_complete()
-            self._owes = True
-            self.headers = []  # fields that come after the body (RFC 9110 section 6.5.1) are no headers: dropped
+            self.take_head()
+
+    def take_head(self) -> None:
+        """Take a head that is not refused: an answer is owed to it."""
+        super().on_headers_complete()
+        self.owes = True
+        self.headers = []  # fields that come after the body (RFC 9110 section 6.5.1) are no headers: dropped
 
     def _fault(self) -> str:
         if max(self._pending, self._read) > HEAD_BYTES and size(self.url, self.headers) > HEAD_BYTES:
@@ -127,21 +131,29 @@ class Heads(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""
         self._pending = 0
+        self.take_body(body)
+
+    def take_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The end of a request."""
         self._pending, self._in_body = 0, False
         if not self.parser.should_upgrade():
-            super().on_message_complete()
+            self.take_end()
+
+    def take_end(self) -> None:
+        """Take the end of a request."""
+        super().on_message_complete()
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:
         """Leave the connection to h11, which reads on over a wish for another protocol (RFC 9110 section 7.8).
 
         llhttp holds the body of such a request for the other protocol, and would read a request in it.
         """
-        if self._owes:
-            self._refuse("malformed")
+        if self.owes:
+            self.refuse("malformed")
             return
         self.connections.discard(self)
         plain = H11Protocol(self.config, self.server_state, self.app_state, self.loop)
@@ -152,10 +164,11 @@ class Heads(HttpToolsProtocol):
         lines = [line, *(b": ".join(header) for header in self.headers), b"", rest]
         plain.data_received(b"\r\n".join(lines))
 
-    def _refuse(self, slug: str) -> None:
+    def refuse(self, slug: str) -> None:
+        """End the connection with a refusal, behind all answers that are owed."""
         self._stop_waiting()
         self._slug = self._slug or slug
-        if not self._owes:
+        if not self.owes:
             self._say()
         elif self.cycle.more_body:  # the fault is in the body of what would be answered
             if not self.pipeline and not self.cycle.response_started:
@@ -165,8 +178,8 @@ class Heads(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer is out."""
         super().on_response_complete()
-        self._owes = not self.cycle.response_complete
-        if self._slug and not self._owes:
+        self.owes = self.owes and not self.cycle.response_complete
+        if self._slug and not self.owes:
             self._say()
 
     def _say(self) -> None:
