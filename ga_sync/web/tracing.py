@@ -6,7 +6,7 @@ The line names the address as it is declared (``/link/{ticket}``), never as it w
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from litestar.enums import ScopeType
@@ -47,7 +47,7 @@ class Traced:
                     await app(scope, receive, marked)
                 finally:
                     address = scope.get("path_template") or "unknown"
-                    tell(name, scope["method"], address, seen[0], time.perf_counter() - begun)
+                    tell(log, name, scope["method"], address, seen[0], time.perf_counter() - begun)
 
         return traced
 
@@ -57,9 +57,9 @@ class Traced:
         return told or request_id(scope["headers"], self._services.random)
 
 
-def tell(name: str, method: str, address: str, status: int, spent: float, **more: str) -> None:
-    """Write the line of a request that has its answer, after so many seconds."""
-    write = log.debug if address in _QUIET else log.info
+def tell(to: Any, name: str, method: str, address: str, status: int, spent: float, **more: str) -> None:  # noqa: ANN401
+    """Write the line of a request that has its answer, after so many seconds, to a logger."""
+    write = to.debug if address in _QUIET else to.info
     ms = round(spent * 1000, 1)
     write("request", method=method, address=address, status=status, ms=ms, request_id=name, **more)
 
@@ -102,6 +102,7 @@ class Later:
     def write(self) -> None:
         """Write now."""
         told, self._told = self._told, []
+        to = log.bind()  # once for all: each call through the lazy one does it again
         for one in told:
             moment = datetime.fromtimestamp(one.at, UTC).isoformat().replace("+00:00", "Z")
-            tell(*one[:-1], timestamp=moment)
+            tell(to, *one[:-1], timestamp=moment)

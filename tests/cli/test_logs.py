@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import structlog
@@ -60,3 +61,20 @@ def test_a_failure_is_told_with_its_trace(written: Written) -> None:
 def test_what_is_below_the_level_is_not_written(written: Written) -> None:
     structlog.get_logger().debug("request")
     assert written.pieces == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "request", "status": 200, "ms": 0.3, "is": True, "none": None, "large": 1 << 62},
+        {"event": 'quo"ted \\ \n\r\t\x00\x1b'},
+        {"event": "überall \u2028 \u202e \N{PILE OF POO}"},
+        {"event": "a lone \ud800"},
+        {"event": "deep", "more": {"one": [1, (2,)]}, "odd": {3}},
+    ],
+)
+def test_json_is_one_line_of_ascii_that_means_the_event(event: dict[str, Any]) -> None:
+    written = logs.as_json(event, repr)
+    assert written.isascii()
+    assert written.isprintable()
+    assert json.loads(written) == json.loads(json.dumps(event, default=repr))
