@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,6 +25,8 @@ _VERSION = b"\x02"
 _NONCE = 12
 _TAG = 16
 _PLACE = struct.Struct("<I")
+_KEPT = 256
+"""Of so many links and windows it is kept how they are written: most questions are asked again and again of a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +49,20 @@ class Question:
 
     def bytes(self) -> bytes:
         """Give all of it, each part behind its length, so that no two questions are alike."""
-        window = [b"" if day is None else day.isoformat().encode() for day in (self.frm, self.to)]
-        parts = [
-            b"ga-sync cursor",
-            _VERSION,
-            self.customer_id.encode(),
-            self.link_id.encode(),
-            self.fingerprint,
-            *window,
-        ]
-        return b"".join(len(part).to_bytes(4, "little") + part for part in parts)
+        before, behind = _around(self.customer_id, self.link_id, self.frm, self.to)
+        return b"".join([before, _behind_its_length(self.fingerprint), behind])
+
+
+@lru_cache(_KEPT)
+def _around(customer_id: str, link_id: str, frm: date | None, to: date | None) -> tuple[bytes, bytes]:
+    """Give what stands before a filter, and behind it."""
+    window = [b"" if day is None else day.isoformat().encode() for day in (frm, to)]
+    before = [b"ga-sync cursor", _VERSION, customer_id.encode(), link_id.encode()]
+    return b"".join(map(_behind_its_length, before)), b"".join(map(_behind_its_length, window))
+
+
+def _behind_its_length(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "little") + part
 
 
 def seal_cursor(key: bytes, question: Question, position: Position, random: Callable[[int], bytes]) -> str:

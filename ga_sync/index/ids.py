@@ -125,7 +125,7 @@ class IdColumn:
     def _text(self, rank: int) -> bytes:
         return bytes(self.text[self.bounds[rank] : self.bounds[rank + 1]])
 
-    def strings(self, positions: Positions) -> list[str]:
+    def strings(self, positions: Numbers | Positions) -> list[str]:
         """Give the ids at these positions, in the order asked."""
         if not len(self.text_at):
             return digits(self.cipher, self.leads.take(positions), self.rests.take(positions))
@@ -138,7 +138,7 @@ class IdColumn:
             for rank, text in zip(ranks.tolist(), is_text.tolist(), strict=True)
         ]
 
-    def _rests(self, positions: Positions, ranks: Positions, is_text: Flags) -> Words:
+    def _rests(self, positions: Numbers | Positions, ranks: Positions, is_text: Flags) -> Words:
         rests: Words = self.rests[(positions - ranks)[~is_text]]
         return rests
 
@@ -192,7 +192,7 @@ class IdColumn:
         same = ids.same(asked, self, at)
         return asked[same], at[same]
 
-    def ranks(self, positions: Positions) -> tuple[Positions, Flags]:
+    def ranks(self, positions: Numbers | Positions) -> tuple[Positions, Flags]:
         """Count the texts before each position, and say whether a text stands on it."""
         ranks = self.text_at.searchsorted(positions.astype(np.uint32)).astype(np.int64)
         padded = np.append(self.text_at.astype(np.int64), -1)

@@ -68,6 +68,7 @@ class Layout:
         bases: First ordinal of each day of the listing, or -1 where it is not among these any more.
         starts: First address of each day, or -1 where it is not in the listing.
         plain: Whether no id is held as text.
+        as_listed: Whether no day was replaced since: then every address in the listing is an ordinal.
     """
 
     days: tuple[date, ...]
@@ -78,6 +79,7 @@ class Layout:
     bases: Positions
     starts: Positions
     plain: bool
+    as_listed: bool
 
     def find(self, ids: IdColumn) -> Pairs:
         """Find every occurrence of these ids.
@@ -86,7 +88,7 @@ class Layout:
             Two arrays of one length: which of the ids asked, and an ordinal where it stands.
         """
         asked, addresses = self.listing.find(ids)
-        if self.blocks == self.listing.blocks:  # none was replaced: every address is an ordinal
+        if self.as_listed:
             return asked, addresses
         listed = self.listing.directory.bounds.searchsorted(addresses, side="right") - 1
         ordinals = self.bases[listed] + addresses - self.listing.directory.bounds[listed]
@@ -136,6 +138,8 @@ class Layout:
         """Give the ids at ascending or descending ordinals as text, in their order."""
         if not len(ordinals):
             return []
+        if self.as_listed:
+            return self.listing.ids.strings(ordinals)
         first, last = self.block_of(int(ordinals[0])), self.block_of(int(ordinals[-1]))
         if first == last:  # as on most first pages
             return self.blocks[first].ids.strings(ordinals - self.bounds[first])
@@ -184,4 +188,5 @@ def lay_out(days: Sequence[date], blocks: Sequence[Block], known: Listing | None
         np.array([*(bases.get(block, -1) for block in known.blocks), -1], np.int64),
         np.array([starts.get(block, -1) for block in blocks], np.int64),
         not any(len(block.ids.text_at) for block in blocks),
+        tuple(blocks) == known.blocks,
     )

@@ -105,11 +105,11 @@ class LinkIndex:
         Raises:
             InvalidWindow: frm lies after to.
         """
-        return self._window(frm, to).is_ready(expression)
+        return self._window(frm, to).is_ready(self._ground.plan(expression))
 
     def get_warm(self, expression: Expression, frm: date | None, to: date | None) -> None:
         """Work out what makes it warm. Raises InvalidWindow."""
-        self._window(frm, to).get_ready(expression)
+        self._window(frm, to).get_ready(self._ground.plan(expression))
 
     def query(
         self, expression: Expression, frm: date | None, to: date | None, after: Position | None, limit: int

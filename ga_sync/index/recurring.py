@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from ga_sync.index.evaluate import Counted, Plan, Prepared, prepare, to_count
-from ga_sync.index.expression import Expression, segments_of
+from ga_sync.index.expression import segments_of
 from ga_sync.index.ids import IdColumn, Numbers, Positions
 from ga_sync.index.sets import NOBODY, numbers, set_of, span
 
@@ -197,16 +197,20 @@ class Window:
             known = self._asked[plan] = Asked(slots, to_count(slots), to_count(apart))
         return known
 
-    def is_ready(self, expression: Expression) -> bool:
-        """Say whether the slots are worked out, and everything that `held` gives for the expression."""
+    def is_ready(self, plan: Plan) -> bool:
+        """Say whether the slots are worked out, and everything that `held` gives for the filter."""
+        if plan in self._asked:
+            return True
         if "_slots" not in self.__dict__:  # where a cached property keeps what it gave
             return False
-        return all(segment in self._members or not self._leaf(segment) for segment in segments_of(expression))
+        return all(
+            segment in self._members or not self._leaf(segment) for segment in segments_of(plan.expression)
+        )
 
-    def get_ready(self, expression: Expression) -> None:
+    def get_ready(self, plan: Plan) -> None:
         """Work out what makes it ready, also what this one answer would do without: a part may have been enough."""
         self._slots  # noqa: B018 -- it is kept
-        for segment in segments_of(expression):
+        for segment in segments_of(plan.expression):
             self.held(segment)
 
     def _both(self, segment_id: str) -> tuple[BitMap, BitMap]:
@@ -242,10 +246,10 @@ class Window:
         if plan in self._asked:
             return None
         self._pieces += 1
-        if self.is_ready(plan.expression):
+        if self.is_ready(plan):
             return None
         if self._pieces > OFTEN:
-            self.get_ready(plan.expression)
+            self.get_ready(plan)
             return None
         first, last = self._recurring.ordinals.searchsorted(np.array([low, high], np.uint32)).tolist()
         if last - first > FEW:
