@@ -12,7 +12,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from ga_sync.index.assemble import Ground
-from ga_sync.index.evaluate import Kleene, among, evaluate, kleene
+from ga_sync.index.evaluate import Kleene, Plan, among, evaluate, kleene
 from ga_sync.index.expression import Any_, Expression, Not, Segment
 from ga_sync.index.ids import Flags, Numbers, Positions
 from ga_sync.index.recurring import Window
@@ -84,10 +84,15 @@ class Candidates:
 
         Whoever occurs once, as nearly all do, is answered by that occurrence, and all of them as one set.
         """
-        alone = np.bincount(self.asked, minlength=self.size)[self.asked] == 1
+        plan = self._ground.plan(expression)
+        true = np.full(self.size, plan.of_nobody)
+        times = np.bincount(self.asked, minlength=self.size)
+        if times.max(initial=0) <= 1:
+            true[self.asked] = self.holds(plan)
+            return true
+        alone = times[self.asked] == 1
         once, several = self._only(alone), self._only(~alone)
-        true = np.full(self.size, _is_true(expression, self._ground.leaf, ()))
-        true[once.asked] = once.holds(expression)
+        true[once.asked] = once.holds(plan)
         true[several.asked] = several.united(expression)[several.asked]
         return true
 
@@ -95,12 +100,14 @@ class Candidates:
         """Give the same with some of the occurrences alone."""
         return Candidates(self._ground, self.size, self.asked[flags], self.ordinals[flags])
 
-    def holds(self, expression: Expression) -> Flags:
+    def holds(self, plan: Plan) -> Flags | list[bool]:
         """Say of each occurrence whether the filter is true of that day alone."""
-        order = np.argsort(self.ordinals)
-        ascending = self.ordinals[order].astype(np.uint32)
-        plan = self._ground.plan(expression)
-        hits = numbers(among(plan.prepared, self._ground.leaf, set_of(ascending)))
+        order = None if len(self.ordinals) <= FEW else np.argsort(self.ordinals)
+        ascending = (self.ordinals if order is None else self.ordinals[order]).astype(np.uint32)
+        found = among(plan.prepared, self._ground.leaf, set_of(ascending))
+        if order is None:
+            return list(map(found.__contains__, ascending.tolist()))
+        hits = numbers(found)
         holds = np.zeros(len(order), np.bool_)
         if len(hits):
             at = np.minimum(hits.searchsorted(ascending), len(hits) - 1)
@@ -146,6 +153,9 @@ def three_valued(
 ) -> list[bool | None]:
     """Answer True, False or None (unknown) for each candidate; see `LinkIndex.match3`."""
     distinct = list(dict.fromkeys(days))
+    if not any(distinct):  # nobody's day is given, so nothing is unknown
+        known: list[bool | None] = found.truth(expression).tolist()
+        return known
     numbers_of = {day: number for number, day in enumerate(distinct)}
     which = np.fromiter(map(numbers_of.__getitem__, days), np.int64, len(days))
 

@@ -28,18 +28,20 @@ class Directory:
         bounds: First address of each day, and one past the last; int64.
     """
 
-    __slots__ = ("_address_bits", "_bucket_bits", "_starts", "bounds", "keys")
+    __slots__ = ("_bucket_bits", "_mask", "_shift", "_starts", "bounds", "keys")
 
     def __init__(self, hashes: Sequence[NDArray[np.uint64]]) -> None:
         self.bounds = np.cumsum([0, *map(len, hashes)], dtype=np.int64)
-        self._address_bits = np.uint64(max(1, int(self.bounds[-1]).bit_length()))
+        address_bits = max(1, int(self.bounds[-1]).bit_length())
+        self._mask = np.uint64((1 << address_bits) - 1)  # what of a key is the address
         self.keys = np.concatenate([np.empty(0, np.uint64), *hashes])
         for first, last in pairwise(self.bounds.tolist()):  # a day at a time: no second array of that length
             keys = self.keys[first:last]
             keys &= ~self._mask
             keys |= np.arange(first, last, dtype=np.uint64)
         self.keys.sort(kind="stable")  # merges the days, each of which ascends: half the time
-        self._bucket_bits = max(1, int(self._address_bits) - 2)
+        self._bucket_bits = max(1, address_bits - 2)
+        self._shift = np.uint64(64 - self._bucket_bits)
         self._starts = self._work_out_starts()
 
     def _work_out_starts(self) -> Numbers:
@@ -53,11 +55,7 @@ class Directory:
         return np.cumsum(counts, dtype=np.uint32)
 
     def _buckets(self, hashes: NDArray[np.uint64]) -> Positions:
-        return (hashes >> np.uint64(64 - self._bucket_bits)).astype(np.int64)
-
-    @property
-    def _mask(self) -> np.uint64:
-        return np.uint64((1 << int(self._address_bits)) - 1)
+        return (hashes >> self._shift).astype(np.int64)
 
     @property
     def nbytes(self) -> int:

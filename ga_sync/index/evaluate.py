@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pyroaring import BitMap
 
-from ga_sync.index.expression import All, Any_, Expression, Not, Segment
+from ga_sync.index.expression import All, Any_, Expression, Not, Segment, is_unbounded
 from ga_sync.index.ids import Flags
 
 LEAP = 64
@@ -58,19 +58,21 @@ class Plan:
         share: A guess of which share of all numbers it is true of, as if segments were independent; 0 to 1.
         prepared: The same as `expression`.
         counted: The same for counts.
+        of_nobody: Whether it is true of a recording in no segment.
     """
 
     expression: Expression
     share: float
     prepared: Prepared
     counted: Counted
+    of_nobody: bool
 
 
 def plan(expression: Expression, leaf: Callable[[str], BitMap], size: int) -> Plan:
     """Order a filter by the sizes of its segments, of `size` numbers in all."""
     ordered, share = _ordered(expression, leaf, size)
     prepared = prepare(ordered, leaf)
-    return Plan(ordered, share, prepared, to_count(prepared))
+    return Plan(ordered, share, prepared, to_count(prepared), is_unbounded(ordered))
 
 
 def _ordered(expression: Expression, leaf: Callable[[str], BitMap], size: int) -> tuple[Expression, float]:
