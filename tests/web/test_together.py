@@ -213,8 +213,10 @@ def test_whoever_says_that_nothing_more_comes_is_answered_first_where_nothing_is
         connection.sendall(asking(open_line, 2))
         connection.shutdown(socket.SHUT_WR)
         found = [len(one.value["recording_ids"]) for one in answers(until_closed(connection))]
-    waits = open_line.app.state.together.express.waits  # and uvicorn does not: it ends such a connection
-    assert found == ([] if waits else [2])
+    waits = (
+        open_line.app.state.together.express.waits
+    )  # and uvicorn does not: it may end the connection first
+    assert found == [2] or (waits and found == [])
 
 
 @pytest.mark.parametrize("behind", [b"no request\r\n\r\n", b"GET / HTTP/1.1\r\n" + HOST * 2 + b"\r\n"])
