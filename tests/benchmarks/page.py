@@ -84,7 +84,7 @@ LIMITS = """## What stands in the way
   several, in any window, which is a second evaluation over small sets, and give back ids with the place to go on from.
   On a million recordings that and the Python around it are about as much as the count itself, on ten million a tenth of
   it. A match of 50 is a look into a dictionary of Python's there, made of a million strings; here each id is encrypted,
-  looked up among sealed days' blocks, and compared.
+  looked up among sealed days' blocks, and compared, which alone takes about twice as long as all of it there.
 * *The sparsest pages.* Where all ten million hold fewer than fifty recordings, all of three segments must be
   intersected, smallest first. For the three smallest of these that alone takes 60 to 80 % of the time, the same in
   plain pyroaring; whoever recurs, and naming ids from as many days, are the rest.
@@ -95,12 +95,12 @@ LIMITS = """## What stands in the way
 * *A small customer's bytes.* The bar is for ten million. At a hundred thousand, a segment has a dozen members a day,
   and its name and the lengths around them are as large as they are. Padding hides lengths and takes room: 1 to 3 % of
   larger days, and the more the smaller a day is.
-* *Through HTTP.* A request costs the server about a quarter of a millisecond of one processor, and half as much again
-  where others want it too, because little of so much code stays in its caches. A third of that is the filter; a fifth
-  sends the answer, counts it and writes its line in the log; an eighth is the key with its look at the database, as
-  much reads HTTP, and the rest reads the filter, seals the cursor and writes JSON
-  ([the short way](decisions/0010-the-short-way.md)). What goes the long way (a match of 10,000, facets) takes a
-  millisecond and a half more. Replicas over one database add up.
+* *Through HTTP.* Where four ask at once, a request costs the server about a fifth of a millisecond of one processor, a
+  quarter at ten million; it costs half as much again where each comes alone, because little of so much code stays in
+  the processor's caches from one to the next ([the short way](decisions/0010-the-short-way.md)). Two fifths of that is
+  the filter; a fifth sends the answer, counts it and writes its line in the log; a tenth is the key with its look at
+  the database, a tenth reads HTTP, and the rest reads the filter, seals the cursor and writes JSON. What goes the long
+  way (a match of 10,000, facets) takes a millisecond and a half more. Replicas over one database add up.
 * A machine with other work to do shows it in every 99th percentile and through HTTP first: see the load above.
 """
 
