@@ -109,14 +109,21 @@ class Together:
 
     def _answer(self, held: Sequence[tuple[Asker, Held]], links: Sequence[AskedLink | None]) -> None:
         answers = [self._answer_to(one, link) for (_, one), link in zip(held, links, strict=True)]
-        out: list[tuple[Asker, Held]] = []
-        for (asker, one), answer in zip(held, answers, strict=True):
-            if answer is not None and self._is_sent(asker, one, answer):
-                out.append((asker, one))
-            else:
-                asker.begin(one)
+        given = zip(held, answers, strict=True)
+        out = [(asker, one) for (asker, one), answer in given if self._is_out(asker, one, answer)]
         for asker, one in out:
             self._note(asker, one)
+
+    def _is_out(self, asker: Asker, held: Held, answer: bytes | None) -> bool:
+        """Send an answer, or begin the question where there is none; whether it was sent."""
+        try:
+            if answer is not None and self._is_sent(asker, held, answer):
+                return True
+            asker.begin(held)
+        except Exception:  # of this connection alone: the others have their answers to come
+            log.exception("connection_failed", request_id=held.name)
+            asker.end()
+        return False
 
     def _answer_to(self, held: Held, link: AskedLink | None) -> bytes | None:
         if link is None:

@@ -86,6 +86,8 @@ class Caller:
         return held
 
     def send(self, _held: Held, answer: bytes) -> bool:
+        if b"broken" in answer:
+            raise ConnectionError
         if not self.is_full:
             self.came.append(answer)
         return not self.is_full
@@ -178,6 +180,14 @@ def test_what_fails_behind_an_answer_ends_that_connection_alone(together: Togeth
     assert odd.came == [b"a-name 19 True answer to uncounted", "end"]
     assert len(other.came) == 1
     assert [(one["event"], one["request_id"]) for one in lines] == [("failed_after_an_answer", "a-name")]
+
+
+def test_a_connection_that_breaks_ends_alone(together: Together, way: Way) -> None:
+    with capture_logs() as lines:
+        before, odd, after = joined(together, "a", "broken", "b")
+    assert ([len(caller.came) for caller in (before, after)], odd.came) == ([1, 1], ["end"])
+    assert [(one["event"], one["request_id"]) for one in lines] == [("connection_failed", "a-name")]
+    assert ("count", "broken") not in way.done
 
 
 # --- on real connections ---------------------------------------------------------------------------------
