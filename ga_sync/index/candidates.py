@@ -102,12 +102,12 @@ class Candidates:
 
     def holds(self, plan: Plan) -> Flags | list[bool]:
         """Say of each occurrence whether the filter is true of that day alone."""
-        order = None if len(self.ordinals) <= FEW else np.argsort(self.ordinals)
-        ascending = (self.ordinals if order is None else self.ordinals[order]).astype(np.uint32)
-        found = among(plan.prepared, self._ground.leaf, set_of(ascending))
-        if order is None:
-            return list(map(found.__contains__, ascending.tolist()))
-        hits = numbers(found)
+        if len(self.ordinals) <= FEW:
+            found = among(plan.prepared, self._ground.leaf, set_of(self.ordinals))
+            return list(map(found.__contains__, self.ordinals.tolist()))
+        order = np.argsort(self.ordinals)
+        ascending = self.ordinals[order].astype(np.uint32)
+        hits = numbers(among(plan.prepared, self._ground.leaf, set_of(ascending)))
         holds = np.zeros(len(order), np.bool_)
         if len(hits):
             at = np.minimum(hits.searchsorted(ascending), len(hits) - 1)

@@ -1,8 +1,8 @@
 """Questions that are there at the same time are answered together, step by step.
 
 Each step finds its code, and what the processor has learnt of it, left behind by the same step of the question before:
-where four callers ask at once, an answer takes two thirds to three quarters of its time alone. Nobody waits for others
-to come: answered is what the loop has read by the time it goes on.
+where four callers ask at once, an answer takes three quarters to nine tenths of what it takes one after the other.
+Nobody waits for others to come: answered is what the loop has read by the time it goes on.
 """
 
 import time

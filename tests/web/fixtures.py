@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.web.bench import House, HouseMaker, Shared, Template, house, template
+from tests.web.line import largest
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -38,6 +39,17 @@ def shared(empty_stores: Template, tmp_path_factory: pytest.TempPathFactory) -> 
             httpx.post(f"{found.sandbox.control_url}/sessions", json=body).raise_for_status()
         found.work()
         yield Shared(found, grant_id, link_id, property_name)
+
+
+@pytest.fixture
+def warm(shared: Shared) -> Shared:
+    """Everything that the whole range needs is worked out, and the keys are at hand."""
+    # a count waits for the index, a page only begins it; a page unwraps the link's key
+    for what in ("count", "query"):
+        shared.house.call("POST", f"{shared.at}/recordings/{what}", {"filter": largest(shared)}, role="store")
+    for held in shared.house.service.index._held.values():  # noqa: SLF001 -- nothing that is public waits for it
+        held.index.warm()
+    return shared
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A link behind a real server of which one sees what reached the application."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -105,3 +106,19 @@ def line(shared: Shared, protocol: type[Direct] = Direct, **more: Any) -> Iterat
     app = create_app(shared.house.service)
     with listening(app, protocol, **more) as server:
         yield Line(shared, app, server)
+
+
+class Patient(Direct):
+    patience = 60.0
+
+
+def largest(shared: Shared) -> Json:
+    inside = shared.inside()
+    return {"segment": max(inside, key=lambda one: len(inside[one]))}
+
+
+def until(what: Any) -> None:  # noqa: ANN401 -- a condition
+    ends = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < ends
+        time.sleep(0.01)

@@ -16,20 +16,9 @@ from structlog.testing import capture_logs
 
 from ga_sync.web.direct import Direct
 from tests.certificates import certificate
-from tests.web.bench import GLOBEX, House, Json, Shared
-from tests.web.line import Line, line
+from tests.web.bench import GLOBEX, House, Shared
+from tests.web.line import Line, Patient, largest, line, until
 from tests.web.wire import LAST, Answer, answers, connected, port_of, sent, until_closed
-
-
-@pytest.fixture
-def warm(shared: Shared) -> Shared:
-    """Everything that the whole range needs is worked out, and the keys are at hand."""
-    # a count waits for the index, a page only begins it; a page unwraps the link's key
-    for what in ("count", "query"):
-        shared.house.call("POST", f"{shared.at}/recordings/{what}", {"filter": largest(shared)}, role="store")
-    for held in shared.house.service.index._held.values():  # noqa: SLF001 -- nothing that is public waits for it
-        held.index.warm()
-    return shared
 
 
 @pytest.fixture
@@ -38,24 +27,8 @@ def open_line(warm: Shared) -> Iterator[Line]:
         yield found
 
 
-class Patient(Direct):
-    patience = 60.0
-
-
 class Hasty(Direct):
     patience = 0.01
-
-
-def largest(shared: Shared) -> Json:
-    inside = shared.inside()
-    return {"segment": max(inside, key=lambda one: len(inside[one]))}
-
-
-def until(what: Any) -> None:  # noqa: ANN401 -- a condition
-    ends = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 # --- what is answered at once ----------------------------------------------------------------------------

@@ -13,11 +13,9 @@ from ga_sync.index.store import AskedLink
 from ga_sync.web.express import Asked
 from ga_sync.web.together import MOST, Held, Together
 from tests.web.bench import Shared
-from tests.web.line import Line, line
-from tests.web.test_express import Patient, largest, until, warm
+from tests.web.line import Line, Patient, largest, line, until
 from tests.web.wire import HOST, answers, connected, sent, until_closed
 
-__all__ = ["warm"]
 LINK: Any = object()
 
 
